@@ -1,0 +1,72 @@
+//! The App: everything built once from a configuration.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{Config, Problem};
+use crate::flows::Rooms;
+use crate::store::{Store, describe};
+use crate::tokens::Tokens;
+use crate::vault::Vault;
+use crate::wechat::Wechat;
+
+/// What every door shares.
+pub struct App {
+    /// The configuration it was built from.
+    pub config: Config,
+    /// The rooms that flows use.
+    pub rooms: Rooms,
+}
+
+/// The rooms that need nothing but the configuration.
+struct Offline {
+    wechat: Wechat,
+    vault: Vault,
+    tokens: Tokens,
+}
+
+/// Why an App can't be built.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration doesn't do.
+    Config(Vec<Problem>),
+    /// The database doesn't answer; the text says why.
+    Database(String),
+}
+
+impl App {
+    /// Builds every room and connects to the database.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+        let Offline { wechat, vault, tokens } = offline(&config, &clock).map_err(StartError::Config)?;
+        let store =
+            Store::connect(&config.database).await.map_err(|error| StartError::Database(describe(&error)))?;
+        let rooms = Rooms {
+            clock,
+            wechat,
+            vault,
+            store,
+            tokens,
+            levels: config.accounts.levels.clone(),
+            utc_offset: config.http.utc_offset,
+        };
+        Ok(Self { config, rooms })
+    }
+
+    /// Everything that can be said of a configuration without asking anybody: keys read and tested, none missing.
+    pub fn check(config: &Config, clock: &Arc<dyn Clock>) -> Result<(), Vec<Problem>> {
+        offline(config, clock).map(|_| ())
+    }
+}
+
+fn offline(config: &Config, clock: &Arc<dyn Clock>) -> Result<Offline, Vec<Problem>> {
+    let wechat = Wechat::from_config(&config.wechat, clock.clone());
+    let vault = Vault::from_config(&config.secrets);
+    let tokens = Tokens::from_config(&config.tokens, clock.now());
+    match (wechat, vault, tokens) {
+        (Ok(wechat), Ok(vault), Ok(tokens)) => Ok(Offline { wechat, vault, tokens }),
+        (wechat, vault, tokens) => {
+            let problems = [wechat.err(), vault.err(), tokens.err()];
+            Err(problems.into_iter().flatten().flatten().collect())
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! The commands: what a person types, and what they read then.
+//!
+//! Each command is one file. This one parses, finds the configuration, and turns what went wrong into words and an
+//! exit code: 0 done, 1 it failed, 2 the command or the configuration was wrong.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "commands talk to a person")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::app::StartError;
+use crate::clock::{Clock, SystemClock};
+use crate::config::{self, Config, Layers, Problem};
+
+mod config_command;
+mod dev;
+mod files;
+mod init;
+pub mod migrate;
+mod serve;
+mod simulate;
+
+/// The auth gateway for WeChat mini-programs.
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    /// The configuration; without it the working directory's wxgate.toml, if there is one
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Try it: gateway, SQLite, a simulated WeChat and fresh keys, in the working directory, nothing to configure
+    Dev(dev::Options),
+    /// Write a production configuration and its keys
+    Init(init::Options),
+    /// Run the gateway
+    Serve,
+    /// Bring the database's tables up to date, or say how they stand
+    #[command(subcommand)]
+    Migrate(migrate::Command),
+    /// Check or show the configuration
+    #[command(subcommand)]
+    Config(config_command::Command),
+    /// Run the simulated WeChat alone
+    Simulate(simulate::Options),
+}
+
+/// Why a command failed.
+enum Failure {
+    /// Every problem of the configuration.
+    Config(Vec<Problem>),
+    /// Anything else, in a sentence or two that say what to do.
+    Other(String),
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(problems) => Self::Config(problems),
+            StartError::Database(text) => Self::Other(format!("database.url: {text}")),
+        }
+    }
+}
+
+type Outcome = Result<(), Failure>;
+
+/// Runs the command that the process was started with.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("wxgate: the runtime can't start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let file = arguments.config.as_deref();
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Dev(options) => dev::run(options).await,
+            Command::Init(options) => init::run(&options),
+            Command::Serve => serve::run(load(file)?).await,
+            Command::Migrate(command) => migrate::run(&command, &load(file)?).await,
+            Command::Config(command) => config_command::run(&command, file),
+            Command::Simulate(options) => simulate::run(options).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Config(problems)) => {
+            eprintln!("wxgate: the configuration has {}:\n", count(problems.len()));
+            for problem in &problems {
+                eprintln!("  {problem}");
+            }
+            let read = found(file)
+                .map_or("no wxgate.toml was found here".into(), |file| format!("read: {}", file.display()));
+            eprintln!(
+                "\n({read}; `wxgate init` writes a new configuration with its keys, `wxgate dev` needs none)"
+            );
+            ExitCode::from(2)
+        }
+        Err(Failure::Other(text)) => {
+            eprintln!("wxgate: {text}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn count(problems: usize) -> String {
+    if problems == 1 { "one problem".into() } else { format!("{problems} problems") }
+}
+
+/// The configuration of `--config`, the working directory and the environment.
+fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    let layers = Layers { file: found(file), environment: environment(), ..Layers::default() };
+    config::load(&layers).map_err(Failure::Config)
+}
+
+/// The named file, or the working directory's.
+fn found(named: Option<&Path>) -> Option<PathBuf> {
+    named.map(Path::to_owned).or_else(|| Some(PathBuf::from("wxgate.toml")).filter(|file| file.exists()))
+}
+
+/// Only what is text; a variable that isn't can't be one of ours.
+fn environment() -> std::collections::HashMap<String, String> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock)
+}
+
+/// Listens, or says which setting to change.
+async fn listen(key: &str, address: std::net::SocketAddr) -> Result<tokio::net::TcpListener, Failure> {
+    tokio::net::TcpListener::bind(address).await.map_err(|error| {
+        Failure::Other(format!(
+            "{key}: can't listen on {address}: {error}. Is another wxgate running? \
+             Otherwise choose another address for {key}."
+        ))
+    })
+}
+
+/// Ends with Ctrl-C or SIGTERM.
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let interrupted = tokio::signal::ctrl_c();
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminated) => {
+            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+        }
+        Err(_) => {
+            let _ = interrupted.await;
+        }
+    }
+    tracing::info!("asked to end; what is under way is finished first");
+}

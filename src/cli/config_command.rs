@@ -1,0 +1,30 @@
+//! `wxgate config check` and `wxgate config show`
+
+use std::path::Path;
+
+use clap::Subcommand;
+
+use super::{Failure, Outcome, clock, found, load};
+use crate::app::App;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// List every problem at once; exit code 2 if there is one
+    Check,
+    /// Print what is in force, secrets redacted
+    Show,
+}
+
+pub(super) fn run(command: &Command, file: Option<&Path>) -> Outcome {
+    let config = load(file)?;
+    match command {
+        Command::Check => {
+            App::check(&config, &clock()).map_err(Failure::Config)?;
+            let source = found(file)
+                .map_or("the defaults and the environment".into(), |file| file.display().to_string());
+            println!("{source}: no problem found. (The database and WeChat were not asked.)");
+        }
+        Command::Show => print!("{}", config.show()),
+    }
+    Ok(())
+}

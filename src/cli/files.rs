@@ -1,0 +1,46 @@
+//! Writing key files: for the owner alone, and never over one that stands.
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::Failure;
+use crate::tokens;
+use crate::vault::random;
+
+/// A new signing key (P-256, PKCS#8 PEM).
+pub(super) fn signing_key() -> Result<Zeroizing<String>, Failure> {
+    tokens::generate_key()
+        .ok_or_else(|| Failure::Other("no signing key can be made: the system's randomness failed".into()))
+}
+
+/// 32 random bytes in base64, for a column key or the index key.
+pub(super) fn random_key() -> Zeroizing<String> {
+    Zeroizing::new(STANDARD.encode(random::bytes::<32>()) + "\n")
+}
+
+/// A folder that only its owner may enter; one that stands is left as it is.
+pub(super) fn private_directory(path: &Path) -> Result<(), Failure> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(|error| Failure::Other(format!("the folder {} can't be made: {error}", path.display())))
+}
+
+/// A new file that only its owner may read.
+pub(super) fn private_file(path: &Path, content: &str) -> Result<(), Failure> {
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+        file.write_all(content.as_bytes())?;
+        file.sync_all()
+    };
+    write().map_err(|error: std::io::Error| {
+        Failure::Other(format!("{} can't be written: {error}", path.display()))
+    })
+}

@@ -1,0 +1,40 @@
+//! `wxgate serve`
+
+use std::sync::Arc;
+
+use super::{Failure, Outcome, asked_to_end, clock, listen, migrate};
+use crate::app::App;
+use crate::config::Config;
+use crate::{http, telemetry};
+
+pub(super) async fn run(config: Config) -> Outcome {
+    let clock = clock();
+    App::check(&config, &clock).map_err(Failure::Config)?;
+    telemetry::init(&config.log);
+    let public_side = listen("http.listen", config.http.listen).await?;
+    let internal_side = listen("http.internal_listen", config.http.internal_listen).await?;
+    if config.database.migrate_on_start {
+        migrate::up(&config.database).await.map_err(Failure::Other)?;
+    }
+    let app = Arc::new(App::build(config, clock).await?);
+    announce(&app);
+    let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
+    served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+}
+
+/// What an operator wants to see at a start, each on a line of its own.
+fn announce(app: &App) {
+    let (config, rooms) = (&app.config, &app.rooms);
+    let apps: Vec<&str> = config.wechat.apps.iter().map(|app| app.id.as_str()).collect();
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "wxgate is ready");
+    tracing::info!(listen = %config.http.listen, issuer = rooms.tokens.issuer(), "public side");
+    tracing::info!(listen = %config.http.internal_listen, "internal side: /livez, /readyz");
+    tracing::info!(kind = rooms.store.kind(), "database");
+    tracing::info!(base_url = config.wechat.base_url, apps = apps.join(", "), "WeChat");
+    let published = rooms.tokens.published(rooms.now());
+    tracing::info!(
+        keys = published.keys().len(),
+        algorithms = published.algorithms().join(", "),
+        "published keys"
+    );
+}

@@ -1,0 +1,257 @@
+//! Configuration: one struct a section, filled from layers, checked as a whole.
+//!
+//! Owns reading (`layers`), secrets that may live in files (`files`), the rules (`check`) and printing without
+//! secrets (`show`). Refuses to stop at the first problem: every one is reported, with its key and what would be
+//! right. Knows nothing of what the values are for; the rooms build themselves from their section.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+use crate::clock::Timestamp;
+use crate::secret::{AppSecret, ConfigSecret};
+
+mod check;
+mod files;
+mod layers;
+mod show;
+mod values;
+
+pub use layers::{Layers, load};
+pub use values::{Inline, Level, LogFormat, TokenType};
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The setting, e.g. `tokens.keys[1].file`.
+    pub key: String,
+    /// What is wrong and what would be right.
+    pub text: String,
+}
+
+impl Problem {
+    /// About this setting.
+    pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { key: key.into(), text: text.into() }
+    }
+}
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.key, self.text)
+    }
+}
+
+/// The whole configuration; `config.default.toml` says what each setting means.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The doors.
+    pub http: Http,
+    /// Where users live.
+    pub database: Database,
+    /// WeChat's server API and our apps there.
+    pub wechat: Wechat,
+    /// What we sign.
+    pub tokens: Tokens,
+    /// What we seal with.
+    pub secrets: Secrets,
+    /// Accounts with a password.
+    pub accounts: Accounts,
+    /// The internal API.
+    pub internal: Internal,
+    /// What we say.
+    pub log: Log,
+}
+
+/// `[http]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// The public side.
+    pub listen: SocketAddr,
+    /// Health and what siblings may ask.
+    pub internal_listen: SocketAddr,
+    /// Whose X-Forwarded-For counts.
+    pub trusted_proxies: Vec<IpNet>,
+    /// For one request.
+    #[serde(deserialize_with = "values::span")]
+    pub request_timeout: Duration,
+    /// In bytes.
+    pub body_limit: usize,
+    /// The calendar of registerDate.
+    #[serde(deserialize_with = "values::offset")]
+    pub utc_offset: jiff::tz::Offset,
+}
+
+/// `[database]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// As given; [`load`] puts it in [`Self::address`].
+    url: Option<Inline>,
+    url_file: Option<PathBuf>,
+    /// Whether `serve` migrates before it opens.
+    pub migrate_on_start: bool,
+    /// Of the pool.
+    pub max_connections: u32,
+    /// For a connection of the pool.
+    #[serde(deserialize_with = "values::span")]
+    pub acquire_timeout: Duration,
+    /// Where the database is, with its password; SQLite's path made absolute.
+    #[serde(skip, default = "values::unset")]
+    pub address: ConfigSecret,
+}
+
+/// `[wechat]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wechat {
+    /// Where WeChat's server API is.
+    pub base_url: String,
+    /// For a connection.
+    #[serde(deserialize_with = "values::span")]
+    pub connect_timeout: Duration,
+    /// For a whole exchange.
+    #[serde(deserialize_with = "values::span")]
+    pub timeout: Duration,
+    /// Calls under way at once.
+    pub max_concurrent: usize,
+    /// Calls that may wait for a place.
+    pub max_waiting: usize,
+    /// How long the session_key before the current one still opens data.
+    #[serde(deserialize_with = "values::span")]
+    pub previous_session_key: Duration,
+    /// How old encryptedData may be.
+    #[serde(deserialize_with = "values::span")]
+    pub watermark_max_age: Duration,
+    /// The mini-programs; the first is the default.
+    pub apps: Vec<App>,
+}
+
+/// `[[wechat.apps]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct App {
+    /// The appid.
+    pub id: String,
+    secret: Option<Inline>,
+    secret_file: Option<PathBuf>,
+    /// The AppSecret, wherever it was given.
+    #[serde(skip, default = "values::unset_app_secret")]
+    pub app_secret: AppSecret,
+}
+
+/// `[tokens]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    /// `iss`: a bare origin.
+    pub issuer: String,
+    /// `aud`.
+    pub audience: Vec<String>,
+    /// How long a token counts.
+    #[serde(deserialize_with = "values::span")]
+    pub ttl: Duration,
+    /// How far clocks may be apart.
+    #[serde(deserialize_with = "values::span")]
+    pub leeway: Duration,
+    /// The header's `typ`.
+    pub typ: TokenType,
+    /// How long siblings may keep the published keys.
+    #[serde(deserialize_with = "values::span")]
+    pub verifier_cache: Duration,
+    /// Claims beyond RFC 9068's.
+    pub claims: Vec<String>,
+    /// Where a token may come in.
+    pub accept_headers: Vec<String>,
+    /// The signing keys.
+    pub keys: Vec<TokenKey>,
+}
+
+/// `[[tokens.keys]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenKey {
+    /// PKCS#8 PEM.
+    pub file: PathBuf,
+    /// From when on it signs; none: from the beginning.
+    #[serde(default)]
+    pub sign_from: Option<Timestamp>,
+    /// Out at once.
+    #[serde(default)]
+    pub revoked: bool,
+    /// What the file holds.
+    #[serde(skip, default = "values::unset")]
+    pub pem: ConfigSecret,
+}
+
+/// `[secrets]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    index_key: Option<Inline>,
+    index_key_file: Option<PathBuf>,
+    /// The keys of the sealed columns; the first seals.
+    pub column_keys: Vec<ColumnKey>,
+    /// The blind index's key, base64.
+    #[serde(skip, default = "values::unset")]
+    pub index: ConfigSecret,
+}
+
+/// `[[secrets.column_keys]]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ColumnKey {
+    /// The name that stands in every envelope it sealed.
+    pub id: String,
+    key: Option<Inline>,
+    file: Option<PathBuf>,
+    /// The key, base64.
+    #[serde(skip, default = "values::unset")]
+    pub material: ConfigSecret,
+}
+
+/// `[accounts]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    /// May a client create an account.
+    pub registration: bool,
+    /// The names of the levels.
+    pub levels: Vec<String>,
+}
+
+/// `[internal]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Internal {
+    /// Services that may call.
+    pub credentials: Vec<Credential>,
+}
+
+/// One service's credential.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// The service, as the log calls it.
+    pub name: String,
+    token: Option<Inline>,
+    token_file: Option<PathBuf>,
+    /// The bearer token, wherever it was given.
+    #[serde(skip, default = "values::unset")]
+    pub bearer: ConfigSecret,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// Of wxgate itself.
+    pub level: Level,
+    /// For a person, or for a machine.
+    pub format: LogFormat,
+}

@@ -1,0 +1,161 @@
+//! The rules that a type can't hold: what belongs together, and what would only fail later.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::{Config, Problem};
+
+/// The claims that `[tokens] claims` may add.
+const CLAIMS: &[&str] = &["nickname", "picture", "preferred_username", "user_level"];
+
+/// Adds every broken rule to `problems`.
+pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
+    let mut rule = |holds: bool, key: &str, text: &str| {
+        if !holds {
+            problems.push(Problem::new(key, text));
+        }
+    };
+
+    let http = &config.http;
+    rule(
+        (1024..=8 << 20).contains(&http.body_limit),
+        "http.body_limit",
+        "must be between 1024 and 8388608 bytes",
+    );
+    rule(
+        http.listen != http.internal_listen || http.listen.port() == 0,
+        "http.internal_listen",
+        "is the same as http.listen; the internal side needs an address of its own",
+    );
+
+    let address = config.database.address.expose();
+    let known = ["sqlite://", "postgres://", "postgresql://", "mysql://"];
+    rule(
+        address.is_empty() || known.iter().any(|scheme| address.starts_with(scheme)),
+        "database.url",
+        "must start with sqlite://, postgres:// or mysql:// (for MariaDB too)",
+    );
+    rule(config.database.max_connections >= 1, "database.max_connections", "must be at least 1");
+
+    let wechat = &config.wechat;
+    rule(
+        wechat.base_url.starts_with("https://") || is_loopback_http(&wechat.base_url),
+        "wechat.base_url",
+        "must be https:// (http:// only for this machine: the AppSecret travels in it)",
+    );
+    rule(!wechat.base_url.ends_with('/'), "wechat.base_url", "must not end in a slash");
+    rule(wechat.max_concurrent >= 1, "wechat.max_concurrent", "must be at least 1");
+    rule(
+        wechat.timeout < config.http.request_timeout,
+        "wechat.timeout",
+        "must be shorter than http.request_timeout, or a slow WeChat is never told apart from a slow gateway",
+    );
+    rule(
+        !wechat.apps.is_empty(),
+        "wechat.apps",
+        "no mini-program is configured: add [[wechat.apps]] with id and secret_file",
+    );
+
+    let tokens = &config.tokens;
+    if let Err(text) = bare_origin(&tokens.issuer) {
+        rule(false, "tokens.issuer", &text);
+    }
+    rule(
+        !tokens.audience.is_empty() && tokens.audience.iter().all(|name| !name.is_empty()),
+        "tokens.audience",
+        "must name at least one service",
+    );
+    rule(tokens.ttl <= Duration::from_secs(30 * 86400), "tokens.ttl", "must be 30 days or less");
+    rule(tokens.ttl.subsec_nanos() == 0, "tokens.ttl", "must be whole seconds");
+    rule(tokens.leeway <= Duration::from_secs(300), "tokens.leeway", "must be 5 minutes or less");
+    for claim in &tokens.claims {
+        let text = format!("{claim:?} is none of: {}", CLAIMS.join(", "));
+        rule(CLAIMS.contains(&claim.as_str()), "tokens.claims", &text);
+    }
+    rule(!tokens.accept_headers.is_empty(), "tokens.accept_headers", "must name at least one header");
+    for name in &tokens.accept_headers {
+        let text = format!("{name:?} is no header name");
+        let valid =
+            !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        rule(valid, "tokens.accept_headers", &text);
+    }
+    rule(
+        !tokens.keys.is_empty(),
+        "tokens.keys",
+        "no signing key: run `wxgate init` for a new configuration with its keys, or `openssl genpkey -algorithm EC \
+         -pkeyopt ec_paramgen_curve:P-256 -out keys/first.pem` and add [[tokens.keys]] with file = \"keys/first.pem\"",
+    );
+
+    rule(
+        !config.secrets.column_keys.is_empty(),
+        "secrets.column_keys",
+        "no column key: run `wxgate init` for a new configuration with its keys, or `openssl rand -base64 -out \
+         keys/column-k1.key 32` and add [[secrets.column_keys]] with id = \"k1\" and file = \"keys/column-k1.key\"",
+    );
+
+    rule(
+        !config.accounts.registration,
+        "accounts.registration",
+        "is not in this version: accounts come with a later one; set it to false",
+    );
+    rule(!config.accounts.levels.is_empty(), "accounts.levels", "must name level 0 at least");
+
+    distinct(wechat.apps.iter().map(|app| app.id.as_str()), "wechat.apps", "id", problems);
+    distinct(
+        config.secrets.column_keys.iter().map(|key| key.id.as_str()),
+        "secrets.column_keys",
+        "id",
+        problems,
+    );
+    distinct(
+        config.internal.credentials.iter().map(|c| c.name.as_str()),
+        "internal.credentials",
+        "name",
+        problems,
+    );
+}
+
+/// Names of this list: one of each, in an alphabet that is safe in URLs, logs and envelopes.
+fn distinct<'n>(names: impl Iterator<Item = &'n str>, list: &str, field: &str, problems: &mut Vec<Problem>) {
+    let mut seen = HashSet::new();
+    for (index, name) in names.enumerate() {
+        let safe = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+        if !(1..=32).contains(&name.len()) || !safe {
+            let text = format!("{name:?} must be 1 to 32 of A-Z, a-z, 0-9, _ and -");
+            problems.push(Problem::new(format!("{list}[{index}].{field}"), text));
+        } else if !seen.insert(name) {
+            problems.push(Problem::new(format!("{list}[{index}].{field}"), format!("{name:?} stands twice")));
+        }
+    }
+}
+
+/// An issuer is compared to the byte by every sibling, so it has one form: scheme and host, nothing behind.
+fn bare_origin(issuer: &str) -> Result<(), String> {
+    const EXAMPLE: &str = "e.g. \"https://auth.example.com\"";
+    if issuer.is_empty() {
+        return Err(format!("is missing: the gateway's public origin, {EXAMPLE}"));
+    }
+    if !issuer.starts_with("https://") && !is_loopback_http(issuer) {
+        return Err(format!("must be https:// (http:// only for this machine), {EXAMPLE}"));
+    }
+    let host = issuer.split_once("://").map_or("", |(_, host)| host);
+    let bare = !host.is_empty()
+        && host.bytes().all(|b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'.' | b'-' | b':' | b'[' | b']')
+        });
+    if bare {
+        Ok(())
+    } else {
+        Err(format!("must be a bare origin in lower case, no path and no trailing slash, {EXAMPLE}"))
+    }
+}
+
+fn is_loopback_http(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("http://") else { return false };
+    let authority = rest.split('/').next().unwrap_or("");
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    matches!(host, "localhost" | "127.0.0.1" | "[::1]")
+}

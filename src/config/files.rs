@@ -1,0 +1,112 @@
+//! Secrets inline or in a file, and paths relative to the config file.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, Inline, Problem};
+use crate::secret::{AppSecret, ConfigSecret};
+
+const DEFAULT_DATABASE: &str = "sqlite://data/wxgate.sqlite?mode=rwc";
+
+/// Reads every secret and key file; what can't be read becomes a problem.
+pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<Problem>) {
+    let mut reader = Reader { directory, problems };
+
+    let database = &mut config.database;
+    // The default is inline; naming a file replaces it rather than clashing with it.
+    let url = database.url.take();
+    let inline = url.filter(|Inline(url)| database.url_file.is_none() || url.expose() != DEFAULT_DATABASE);
+    if let Some(url) = reader.secret("database.url", inline, "url_file", database.url_file.take()) {
+        database.address = reader.database(&url);
+    }
+    for (index, app) in config.wechat.apps.iter_mut().enumerate() {
+        let key = format!("wechat.apps[{index}].secret");
+        if let Some(text) = reader.secret(&key, app.secret.take(), "secret_file", app.secret_file.take()) {
+            app.app_secret = AppSecret::new(text.expose());
+        }
+    }
+    for (index, key) in config.tokens.keys.iter_mut().enumerate() {
+        key.file = directory.join(&key.file);
+        if let Some(pem) = reader.file(&format!("tokens.keys[{index}].file"), &key.file) {
+            key.pem = pem;
+        }
+    }
+    let secrets = &mut config.secrets;
+    let index_key = reader.secret(
+        "secrets.index_key",
+        secrets.index_key.take(),
+        "index_key_file",
+        secrets.index_key_file.take(),
+    );
+    if let Some(text) = index_key {
+        secrets.index = text;
+    }
+    for (index, key) in secrets.column_keys.iter_mut().enumerate() {
+        let name = format!("secrets.column_keys[{index}].key");
+        if let Some(text) = reader.secret(&name, key.key.take(), "file", key.file.take()) {
+            key.material = text;
+        }
+    }
+    for (index, credential) in config.internal.credentials.iter_mut().enumerate() {
+        let name = format!("internal.credentials[{index}].token");
+        let token = reader.secret(&name, credential.token.take(), "token_file", credential.token_file.take());
+        if let Some(text) = token {
+            credential.bearer = text;
+        }
+    }
+}
+
+struct Reader<'r> {
+    directory: &'r Path,
+    problems: &'r mut Vec<Problem>,
+}
+
+impl Reader<'_> {
+    /// The secret from where it was given; exactly one place.
+    fn secret(
+        &mut self,
+        key: &str,
+        inline: Option<Inline>,
+        file_key: &str,
+        file: Option<PathBuf>,
+    ) -> Option<ConfigSecret> {
+        match (inline, file) {
+            (Some(Inline(text)), None) if !text.expose().is_empty() => Some(text),
+            (Some(_), None) => self.problem(key, "is empty"),
+            (None, Some(path)) => {
+                let key = key
+                    .rsplit_once('.')
+                    .map_or(file_key.to_owned(), |(table, _)| format!("{table}.{file_key}"));
+                let path = self.directory.join(path);
+                self.file(&key, &path)
+            }
+            (Some(_), Some(_)) => {
+                self.problem(key, &format!("is given twice: keep it or {file_key}, not both"))
+            }
+            (None, None) => self.problem(
+                key,
+                &format!("is missing: give it, or {file_key}; `wxgate init` makes a set of keys"),
+            ),
+        }
+    }
+
+    fn file(&mut self, key: &str, path: &Path) -> Option<ConfigSecret> {
+        match std::fs::read_to_string(path) {
+            Ok(text) if text.trim().is_empty() => self.problem(key, &format!("{} is empty", path.display())),
+            Ok(text) => Some(ConfigSecret::new(text.trim())),
+            Err(error) => self.problem(key, &format!("{} can't be read: {error}", path.display())),
+        }
+    }
+
+    /// SQLite's path relative to the config file, as every path; other addresses as they are.
+    fn database(&self, url: &ConfigSecret) -> ConfigSecret {
+        let Some(rest) = url.expose().strip_prefix("sqlite:") else { return url.clone() };
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (path, query) = rest.split_once('?').unwrap_or((rest, "mode=rwc"));
+        ConfigSecret::new(format!("sqlite://{}?{query}", self.directory.join(path).display()))
+    }
+
+    fn problem<T>(&mut self, key: &str, text: &str) -> Option<T> {
+        self.problems.push(Problem::new(key, text));
+        None
+    }
+}

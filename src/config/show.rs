@@ -1,0 +1,104 @@
+//! The configuration in force, as TOML without its secrets.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::Config;
+
+impl Config {
+    /// As `wxgate config show` prints it. Written out by hand rather than serialized: what isn't listed here can't
+    /// be shown.
+    pub fn show(&self) -> String {
+        let mut out = String::new();
+        let mut line = |text: String| out.push_str(&(text + "\n"));
+        let (http, database, wechat, tokens) = (&self.http, &self.database, &self.wechat, &self.tokens);
+        line("[http]".into());
+        line(format!("listen = \"{}\"", http.listen));
+        line(format!("internal_listen = \"{}\"", http.internal_listen));
+        line(format!("trusted_proxies = {}", list(http.trusted_proxies.iter().map(ToString::to_string))));
+        line(format!("request_timeout = {}", span(http.request_timeout)));
+        line(format!("body_limit = {}", http.body_limit));
+        line(format!("utc_offset = \"{}\"", offset(http.utc_offset)));
+        line("\n[database]".into());
+        line(format!("url = {:?}", without_password(database.address.expose())));
+        line(format!("migrate_on_start = {}", database.migrate_on_start));
+        line(format!("max_connections = {}", database.max_connections));
+        line(format!("acquire_timeout = {}", span(database.acquire_timeout)));
+        line("\n[wechat]".into());
+        line(format!("base_url = {:?}", wechat.base_url));
+        line(format!("connect_timeout = {}", span(wechat.connect_timeout)));
+        line(format!("timeout = {}", span(wechat.timeout)));
+        line(format!("max_concurrent = {}", wechat.max_concurrent));
+        line(format!("max_waiting = {}", wechat.max_waiting));
+        line(format!("previous_session_key = {}", span(wechat.previous_session_key)));
+        line(format!("watermark_max_age = {}", span(wechat.watermark_max_age)));
+        for app in &wechat.apps {
+            line(format!("[[wechat.apps]]\nid = {:?}\nsecret = \"(redacted)\"", app.id));
+        }
+        line("\n[tokens]".into());
+        line(format!("issuer = {:?}", tokens.issuer));
+        line(format!("audience = {}", list(tokens.audience.iter().cloned())));
+        line(format!("ttl = {}", span(tokens.ttl)));
+        line(format!("leeway = {}", span(tokens.leeway)));
+        line(format!("typ = {:?}", tokens.typ.as_str()));
+        line(format!("verifier_cache = {}", span(tokens.verifier_cache)));
+        line(format!("claims = {}", list(tokens.claims.iter().cloned())));
+        line(format!("accept_headers = {}", list(tokens.accept_headers.iter().cloned())));
+        for key in &tokens.keys {
+            line(format!("[[tokens.keys]]\nfile = {:?}", key.file.display().to_string()));
+            if let Some(instant) = key.sign_from {
+                line(format!("sign_from = {instant}"));
+            }
+            line(format!("revoked = {}", key.revoked));
+        }
+        line("\n[secrets]\nindex_key = \"(redacted)\"".into());
+        for key in &self.secrets.column_keys {
+            line(format!("[[secrets.column_keys]]\nid = {:?}\nkey = \"(redacted)\"", key.id));
+        }
+        line("\n[accounts]".into());
+        line(format!("registration = {}", self.accounts.registration));
+        line(format!("levels = {}", list(self.accounts.levels.iter().cloned())));
+        line("\n[internal]".into());
+        for credential in &self.internal.credentials {
+            line(format!("[[internal.credentials]]\nname = {:?}\ntoken = \"(redacted)\"", credential.name));
+        }
+        line("\n[log]".into());
+        line(format!("level = {:?}\nformat = {:?}", self.log.level.as_str(), self.log.format.as_str()));
+        out
+    }
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("{:?}", items.collect::<Vec<_>>())
+}
+
+fn span(span: Duration) -> String {
+    let span = jiff::SignedDuration::try_from(span).unwrap_or(jiff::SignedDuration::MAX);
+    format!("\"{span:#}\"")
+}
+
+fn offset(offset: jiff::tz::Offset) -> String {
+    let minutes = offset.seconds() / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    let mut text = String::new();
+    // Writing to a String can't fail.
+    let _ = write!(text, "{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60);
+    text
+}
+
+/// The database's address with its password, and with anything that could hold one, taken out.
+fn without_password(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or(("", address));
+    if scheme == "sqlite" {
+        return address.to_owned();
+    }
+    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?(redacted)"));
+    let rest = match rest.rsplit_once('@') {
+        Some((login, place)) => {
+            let user = login.split(':').next().unwrap_or("");
+            format!("{user}:(redacted)@{place}")
+        }
+        None => rest.to_owned(),
+    };
+    format!("{scheme}://{rest}{query}")
+}

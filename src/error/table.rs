@@ -1,0 +1,147 @@
+//! The table of error codes. `docs/errors.md` is generated from it; a test says how to renew it.
+//!
+//! A new code only where a client would act on it. `errno` is the number that the litemall family of mini-programs
+//! knows: 401 missing argument, 402 bad value, 501 please log in (a token that doesn't count, and nothing else: those
+//! programs drop their token on it), 502 system error, 503 later, 506 not allowed, 700 bad account.
+
+use std::time::Duration;
+
+use super::Text;
+
+macro_rules! codes {
+    ($($name:ident { $code:literal, $status:literal, errno $errno:literal $(, retry $retry:literal)?,
+        zh $zh:literal / $zh_advice:literal,
+        en $en:literal / $en_advice:literal })*) => {
+        /// What can go wrong, as a client sees it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $en] $name,)*
+        }
+
+        impl Code {
+            /// Every code, in the table's order.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The stable name that clients compare.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+
+            /// The HTTP status at the native doors.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$name => $status,)* }
+            }
+
+            /// The `errno` at the `/wx` doors.
+            pub const fn errno(self) -> u16 {
+                match self { $(Self::$name => $errno,)* }
+            }
+
+            /// A few words for a person.
+            pub const fn title(self) -> Text {
+                match self { $(Self::$name => Text::fixed($zh, $en),)* }
+            }
+
+            /// What to do about it.
+            pub const fn advice(self) -> Text {
+                match self { $(Self::$name => Text::fixed($zh_advice, $en_advice),)* }
+            }
+
+            /// When trying again may help.
+            pub const fn retry_after(self) -> Option<Duration> {
+                match self {
+                    $($(Self::$name => Some(Duration::from_secs($retry)),)?)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    MalformedBody { "malformed_body", 400, errno 402,
+        zh "请求体不是合法的 JSON" / "请以 Content-Type: application/json 发送一个 JSON 对象（wx.request 的默认格式）。",
+        en "The body is not valid JSON" / "Send one JSON object with Content-Type: application/json (wx.request's default)." }
+    MissingField { "missing_field", 400, errno 401,
+        zh "缺少参数" / "请补上缺少的字段。",
+        en "A field is missing" / "Add the missing field." }
+    InvalidField { "invalid_field", 400, errno 402,
+        zh "参数值不正确" / "请按说明修改该字段的值。",
+        en "A field has a bad value" / "Change the field's value as described." }
+    BodyTooLarge { "body_too_large", 413, errno 402,
+        zh "请求体过大" / "请减小请求体（默认上限 64 KiB，配置项 http.body_limit）。",
+        en "The body is too large" / "Send less (64 KiB by default, setting http.body_limit)." }
+    UnsupportedMediaType { "unsupported_media_type", 415, errno 402,
+        zh "不支持的请求格式" / "请使用 Content-Type: application/json；表单编码会把 + 变成空格，因此不接受。",
+        en "The body's type is not supported" / "Use Content-Type: application/json; a form would turn + into a space, so none is accepted." }
+    NotFound { "not_found", 404, errno 402,
+        zh "没有这个地址" / "请核对路径，接口文档见 /docs。",
+        en "There is nothing at this address" / "Check the path; the API is described at /docs." }
+    MethodNotAllowed { "method_not_allowed", 405, errno 402,
+        zh "该地址不支持这个请求方法" / "请使用响应头 Allow 中列出的方法。",
+        en "This address does not take that method" / "Use one of the methods in the Allow header." }
+    UnknownApp { "unknown_app", 400, errno 402,
+        zh "未配置的小程序" / "请核对 appId；运维需在 wechat.apps 中添加该小程序。",
+        en "This mini-program is not configured" / "Check appId; the operator adds the app under wechat.apps." }
+    WechatCodeInvalid { "wechat_code_invalid", 400, errno 402,
+        zh "登录凭证 code 无效或已过期" / "请重新调用 wx.login 获取新的 code，并确认小程序的 AppID 与服务端一致。",
+        en "The login code is invalid or has expired" / "Call wx.login again for a new code, and check that the AppID is the server's." }
+    WechatCodeUsed { "wechat_code_used", 400, errno 402,
+        zh "登录凭证 code 已被使用" / "每个 code 只能用一次，请重新调用 wx.login。",
+        en "The login code was used already" / "A code works once; call wx.login again." }
+    WechatUserBlocked { "wechat_user_blocked", 403, errno 506,
+        zh "微信判定该用户存在风险，登录被拦截" / "请用户在微信内完成安全验证后再试。",
+        en "WeChat holds this user to be high-risk" / "Ask the user to clear it with WeChat, then try again." }
+    WechatThrottled { "wechat_throttled", 429, errno 503, retry 60,
+        zh "登录过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
+        en "Too many logins at once" / "Try again after the time in Retry-After." }
+    WechatMisconfigured { "wechat_misconfigured", 500, errno 502,
+        zh "服务端的小程序配置有误" / "请联系服务端运维，日志中写明了需要修改的配置。",
+        en "The server's mini-program settings are wrong" / "Tell the operator; the log names the setting to change." }
+    WechatUnavailable { "wechat_unavailable", 503, errno 503, retry 2,
+        zh "微信接口暂时不可用" / "请稍后重新调用 wx.login 再试。",
+        en "WeChat can't be reached just now" / "Call wx.login again a little later." }
+    TokenMissing { "token_missing", 401, errno 501,
+        zh "请先登录" / "请在请求头 Authorization: Bearer 中携带登录得到的 token。",
+        en "Please log in" / "Send the token you got at login as Authorization: Bearer." }
+    TokenInvalid { "token_invalid", 401, errno 501,
+        zh "登录状态无效，请重新登录" / "请重新调用 wx.login 并登录。",
+        en "This token does not count; please log in again" / "Call wx.login and log in again." }
+    TokenExpired { "token_expired", 401, errno 501,
+        zh "登录已过期，请重新登录" / "请重新调用 wx.login 并登录。",
+        en "This login has expired; please log in again" / "Call wx.login and log in again." }
+    UserDisabled { "user_disabled", 403, errno 506,
+        zh "该用户已被停用" / "请联系客服。",
+        en "This user has been disabled" / "Contact support." }
+    RequestTimeout { "request_timeout", 503, errno 503, retry 2,
+        zh "服务器处理超时" / "请稍后再试；若是登录，请重新调用 wx.login。",
+        en "The server took too long" / "Try again a little later; for a login, call wx.login again." }
+    Busy { "busy", 503, errno 503, retry 1,
+        zh "服务器繁忙" / "请稍后再试。",
+        en "The server is busy" / "Try again a little later." }
+    StoreUnavailable { "store_unavailable", 503, errno 503, retry 2,
+        zh "服务暂时不可用" / "请稍后重新调用 wx.login 再试。",
+        en "The service can't answer just now" / "Call wx.login again a little later." }
+    Internal { "internal", 500, errno 502,
+        zh "服务器内部错误" / "请把 requestId 提供给服务端排查。",
+        en "Something went wrong on the server" / "Give the requestId to whoever runs the server." }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_says_what_to_do_in_both_languages_and_no_two_share_a_name() {
+        let mut seen = std::collections::HashSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.as_str()), "{} stands twice", code.as_str());
+            for text in [code.title(), code.advice()] {
+                assert!(
+                    !text.zh.is_empty() && !text.en.is_empty() && !text.zh.is_ascii() && text.en.is_ascii()
+                );
+            }
+            assert_eq!(matches!(code.status(), 429 | 503), code.retry_after().is_some(), "{}", code.as_str());
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What a user says of themselves, and which of it counts.
+//!
+//! At a login the rule is: keep what is usable, pass over the rest. Nobody is kept out because of an avatar.
+
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use crate::store::Profile;
+
+/// What WeChat answers for everybody since 2022 (WECHAT: "Profiles today"), with a grey avatar beside it.
+const ANONYMOUS: &str = "微信用户";
+/// In characters that people see: an emoji family is one.
+const NICKNAME: usize = 64;
+/// In bytes; the column's characters are more.
+const NICKNAME_BYTES: usize = 512;
+const AVATAR_BYTES: usize = 1024;
+const PLACE: usize = 64;
+
+/// A profile as a client sent it, before anything is believed.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Said<'s> {
+    /// userInfo.nickName
+    pub nickname: Option<&'s str>,
+    /// userInfo.avatarUrl
+    pub avatar_url: Option<&'s str>,
+    /// userInfo.gender
+    pub gender: Option<i64>,
+    /// userInfo.country
+    pub country: Option<&'s str>,
+    /// userInfo.province
+    pub province: Option<&'s str>,
+    /// userInfo.city
+    pub city: Option<&'s str>,
+    /// userInfo.language
+    pub language: Option<&'s str>,
+}
+
+/// What is usable of it; the rest is left empty.
+pub fn usable(said: &Said<'_>) -> Profile {
+    let anonymous = said.nickname == Some(ANONYMOUS);
+    Profile {
+        nickname: said
+            .nickname
+            .filter(|_| !anonymous)
+            .filter(|name| is_nickname(name))
+            .unwrap_or_default()
+            .to_owned(),
+        avatar_url: said
+            .avatar_url
+            .filter(|_| !anonymous)
+            .filter(|url| is_avatar(url))
+            .unwrap_or_default()
+            .to_owned(),
+        gender: said
+            .gender
+            .and_then(|gender| i16::try_from(gender).ok())
+            .filter(|g| (0..=2).contains(g))
+            .unwrap_or(0),
+        country: place(said.country, PLACE),
+        province: place(said.province, PLACE),
+        city: place(said.city, PLACE),
+        language: place(said.language, PLACE / 2),
+    }
+}
+
+/// `old` with what `new` says over it; none if that changes nothing. Silence never erases.
+pub fn merge(old: &Profile, new: &Profile) -> Option<Profile> {
+    let over = |old: &str, new: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
+    let merged = Profile {
+        nickname: over(&old.nickname, &new.nickname),
+        avatar_url: over(&old.avatar_url, &new.avatar_url),
+        gender: if new.gender == 0 { old.gender } else { new.gender },
+        country: over(&old.country, &new.country),
+        province: over(&old.province, &new.province),
+        city: over(&old.city, &new.city),
+        language: over(&old.language, &new.language),
+    };
+    (merged != *old).then_some(merged)
+}
+
+/// Any text a person can see, byte for byte; NUL is what PostgreSQL can't hold.
+fn is_nickname(name: &str) -> bool {
+    !name.trim().is_empty()
+        && name.len() <= NICKNAME_BYTES
+        && !name.contains('\0')
+        && name.graphemes(true).count() <= NICKNAME
+}
+
+/// https only: `wxfile://` and `http://tmp/` are paths on the user's phone.
+fn is_avatar(url: &str) -> bool {
+    url.len() <= AVATAR_BYTES
+        && url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
+        && url.chars().all(|c| !c.is_control() && !c.is_whitespace())
+}
+
+fn place(text: Option<&str>, most: usize) -> String {
+    let text = text.unwrap_or_default();
+    if text.chars().count() <= most && !text.contains('\0') { text.to_owned() } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_anonymous_profile_says_nothing_and_erases_nothing() {
+        let anonymous = usable(&Said {
+            nickname: Some("微信用户"),
+            avatar_url: Some("https://thirdwx.qlogo.cn/mmopen/grey/132"),
+            gender: Some(0),
+            ..Said::default()
+        });
+        assert!(anonymous == Profile::default());
+        let real = usable(&Said { nickname: Some("小明"), gender: Some(1), ..Said::default() });
+        assert!(merge(&real, &anonymous).is_none());
+    }
+
+    #[test]
+    fn what_is_not_usable_is_passed_over_and_the_rest_is_kept() {
+        let profile = usable(&Said {
+            nickname: Some("👨‍👩‍👧‍👦 小明"),
+            avatar_url: Some("wxfile://tmp_abc.jpg"),
+            gender: Some(9),
+            city: Some("Guang\0zhou"),
+            province: Some("Guangdong"),
+            ..Said::default()
+        });
+        assert_eq!(profile.nickname, "👨‍👩‍👧‍👦 小明");
+        assert_eq!((profile.avatar_url.as_str(), profile.gender, profile.city.as_str()), ("", 0, ""));
+        assert_eq!(profile.province, "Guangdong");
+        assert!(usable(&Said { nickname: Some(&"长".repeat(65)), ..Said::default() }).nickname.is_empty());
+        assert!(!usable(&Said { nickname: Some(&"长".repeat(64)), ..Said::default() }).nickname.is_empty());
+    }
+}

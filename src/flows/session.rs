@@ -1,0 +1,156 @@
+//! What a login is answered with, and whose a token is.
+
+use jiff::tz::TimeZone;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Rooms;
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::secret::AccessToken;
+use crate::store::{Status, User};
+use crate::tokens::{Refusal, Subject};
+use crate::wechat::App;
+
+/// A session: the token, how long it counts, and who it is.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// A JWT (JWS); send it as `Authorization: Bearer`.
+    #[serde(serialize_with = "text")]
+    #[schema(value_type = String)]
+    pub token: AccessToken,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    pub token_type: &'static str,
+    /// When the token stops counting (RFC 3339, UTC).
+    #[schema(value_type = String, format = DateTime, example = "2026-11-21T10:00:00Z")]
+    pub token_expire: Timestamp,
+    /// Seconds until then.
+    #[schema(example = 7200)]
+    pub expires_in: i64,
+    /// Whether this login made the user: true in exactly one answer.
+    pub is_new_user: bool,
+    /// Whether an account with a password is bound.
+    pub bound: bool,
+    /// The user.
+    pub user_info: UserInfo,
+}
+
+/// A user, as shown to themselves.
+#[derive(Serialize, ToSchema, Clone, Debug)]
+#[serde(rename_all = "camelCase")]
+pub struct UserInfo {
+    /// The token's `sub`.
+    pub user_id: Uuid,
+    /// Empty until the user says it.
+    #[schema(example = "小明 🎉")]
+    pub nick_name: String,
+    /// An https URL, or empty.
+    pub avatar_url: String,
+    /// 0 unknown, 1 male, 2 female.
+    pub gender: i16,
+    /// Empty until the user says it.
+    pub country: String,
+    /// Empty until the user says it.
+    pub province: String,
+    /// Empty until the user says it.
+    pub city: String,
+    /// Empty until the user says it.
+    #[schema(example = "zh_CN")]
+    pub language: String,
+    /// Only where an account is bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// The day of the first login.
+    #[schema(format = Date, example = "2026-11-21")]
+    pub register_date: String,
+    /// 0 active, 1 disabled, 2 closed.
+    pub status: i16,
+    /// 0 and up.
+    pub user_level: i16,
+    /// Its name.
+    #[schema(example = "普通用户")]
+    pub user_level_desc: String,
+    /// The last login in this app (RFC 3339, UTC).
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-11-21T08:00:00Z")]
+    pub last_login_time: Option<Timestamp>,
+}
+
+fn text<S: serde::Serializer>(token: &AccessToken, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(token.expose())
+}
+
+/// Issues a token to `user` and says who they are.
+pub(super) fn open(rooms: &Rooms, app: &App, user: &User, is_new: bool, now: Timestamp) -> Result<Session> {
+    let subject = Subject {
+        user: user.id,
+        app: &app.id,
+        nickname: &user.profile.nickname,
+        picture: &user.profile.avatar_url,
+        username: user.username.as_deref(),
+        level: user.level.into(),
+    };
+    let issued = rooms.tokens.issue(&subject, rooms.new_id(now), now);
+    let issued =
+        issued.map_err(|_| Error::from(Code::Internal).because("no key signs: see `tokens.keys`"))?;
+    Ok(Session {
+        token: issued.token,
+        token_type: "Bearer",
+        token_expire: issued.expires,
+        expires_in: issued.expires_in,
+        is_new_user: is_new,
+        bound: user.username.is_some(),
+        user_info: user_info(rooms, user),
+    })
+}
+
+/// Whose this token is, if it counts and the user may be here.
+pub async fn user_of(rooms: &Rooms, token: &AccessToken) -> Result<User> {
+    let now = rooms.now();
+    let claims = rooms.tokens.verify(token.expose(), now).map_err(refused)?;
+    let id: Uuid =
+        claims.sub.parse().map_err(|_| Error::from(Code::TokenInvalid).because("sub is no user id"))?;
+    let user = rooms.store.find_user(id, &claims.client_id).await?;
+    let user = user.ok_or_else(|| Error::from(Code::TokenInvalid).because("its user does not exist"))?;
+    // `iat` is floored to the second: a token of the second in which all were revoked is one of them.
+    if user.tokens_not_before.is_some_and(|instant| claims.iat <= instant.as_millisecond().div_euclid(1000)) {
+        return Err(Error::from(Code::TokenInvalid).because("revoked"));
+    }
+    match user.status {
+        Status::Active => Ok(user),
+        Status::Disabled => Err(Code::UserDisabled.into()),
+        Status::Closed => Err(Error::from(Code::TokenInvalid).because("its user is closed")),
+    }
+}
+
+fn refused(refusal: Refusal) -> Error {
+    match refusal {
+        Refusal::Expired => Code::TokenExpired.into(),
+        other => Error::from(Code::TokenInvalid).because(other.to_string()),
+    }
+}
+
+/// The user, as shown to themselves.
+pub fn user_info(rooms: &Rooms, user: &User) -> UserInfo {
+    let profile = user.profile.clone();
+    let level = usize::try_from(user.level).ok().and_then(|level| rooms.levels.get(level));
+    let registered = user.created_at.to_zoned(TimeZone::fixed(rooms.utc_offset)).date();
+    UserInfo {
+        user_id: user.id,
+        nick_name: profile.nickname,
+        avatar_url: profile.avatar_url,
+        gender: profile.gender,
+        country: profile.country,
+        province: profile.province,
+        city: profile.city,
+        language: profile.language,
+        username: user.username.clone(),
+        register_date: registered.to_string(),
+        status: user.status.number(),
+        user_level: user.level,
+        user_level_desc: level.cloned().unwrap_or_default(),
+        last_login_time: user.last_login_at,
+    }
+}

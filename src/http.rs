@@ -1,0 +1,40 @@
+//! The doors: routes, extractors, rendering. The only room (with WeChat's simulator) that knows axum.
+//!
+//! A door reads the shape of a request, calls one flow, and renders what comes of it. It decides nothing.
+//! `routes` lists every address; each endpoint is whole in one file; errors become bytes in `problem` (native doors)
+//! and `litemall` (`/wx`) and nowhere else.
+
+mod bearer;
+mod body;
+mod docs;
+mod health;
+mod keys;
+mod language;
+mod litemall;
+mod login;
+mod me;
+mod problem;
+mod routes;
+mod serve;
+mod visitor;
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::app::App;
+
+pub use docs::openapi;
+pub use routes::{internal, public};
+pub use serve::serve;
+
+/// The App, as a handler asks for it.
+#[derive(Clone)]
+pub struct AppState(pub Arc<App>);
+
+impl Deref for AppState {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.0
+    }
+}

@@ -1,0 +1,72 @@
+//! Proves in a handler's signature that somebody is logged in.
+
+use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
+use axum::http::request::Parts;
+
+use super::AppState;
+use crate::error::{Code, Error};
+use crate::flows::session;
+use crate::secret::AccessToken;
+use crate::store::User;
+
+/// The user whose token came with the request.
+pub(super) struct LoggedIn(pub(super) User);
+
+impl FromRequestParts<AppState> for LoggedIn {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Error> {
+        let token = token(&parts.headers, &app.config.tokens.accept_headers)?;
+        session::user_of(&app.rooms, &token).await.map(Self)
+    }
+}
+
+/// The first of the configured headers that carries something. Authorization wants its scheme (RFC 6750 §2.1); the
+/// others carry the token alone, as their programs send it.
+fn token(headers: &HeaderMap, accepted: &[String]) -> Result<AccessToken, Error> {
+    for name in accepted {
+        let Some(value) = headers.get(name) else { continue };
+        let Ok(value) = value.to_str() else { return Err(Code::TokenInvalid.into()) };
+        // Programs that have no token yet send what their storage gave them: '' or the word undefined.
+        let value = value.trim();
+        if value.is_empty() || value == "undefined" || value == "null" {
+            continue;
+        }
+        let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
+        let token = match scheme {
+            scheme if scheme.eq_ignore_ascii_case("Bearer") => rest.trim(),
+            "" if !name.eq_ignore_ascii_case("authorization") => rest,
+            // Another scheme is for somebody else on the way.
+            _ => continue,
+        };
+        return Ok(AccessToken::new(token));
+    }
+    Err(Code::TokenMissing.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&'static str, &str)]) -> Result<String, Code> {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        let accepted = ["Authorization".to_owned(), "X-Litemall-Token".to_owned()];
+        token(&headers, &accepted).map(|token| token.expose().to_owned()).map_err(|error| error.code)
+    }
+
+    #[test]
+    fn a_token_comes_as_bearer_or_bare_in_its_own_header_and_nothing_else_counts_as_one() {
+        assert_eq!(read(&[("authorization", "Bearer abc")]), Ok("abc".into()));
+        assert_eq!(read(&[("authorization", "bearer  abc ")]), Ok("abc".into()));
+        assert_eq!(read(&[("x-litemall-token", "abc")]), Ok("abc".into()));
+        assert_eq!(read(&[("authorization", "Basic eA=="), ("x-litemall-token", "abc")]), Ok("abc".into()));
+        for nothing in ["", "undefined", "null", "Basic eA=="] {
+            assert_eq!(read(&[("authorization", nothing)]), Err(Code::TokenMissing), "{nothing:?}");
+        }
+        assert_eq!(read(&[]), Err(Code::TokenMissing));
+    }
+}

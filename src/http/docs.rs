@@ -1,0 +1,50 @@
+//! `/openapi.json` and `/docs`: the document is made from the handlers, the page is compiled in (no CDN).
+
+use axum::Router;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::{OpenApi as Spec, Server};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::AppState;
+
+/// The document's head; `routes` adds the paths.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "wxgate",
+        description = "微信小程序登录网关 · The auth gateway for WeChat mini-programs.\n\n\
+            小程序把 `wx.login` 得到的 `code` 发到 `POST /v1/login`，换回一个签名的 JWT；其他服务用 \
+            `/.well-known/jwks.json` 里的公钥校验它。出错时返回 `application/problem+json`，请按 `code` 字段判断。\n\n\
+            A mini-program sends the `code` of `wx.login` to `POST /v1/login` and gets a signed JWT; other services \
+            verify it with the keys at `/.well-known/jwks.json`. Errors are `application/problem+json`: compare `code`."
+    ),
+    tags(
+        (name = "login", description = "登录 · Log in"),
+        (name = "me", description = "当前用户 · The logged-in user"),
+        (name = "keys", description = "公钥 · What other services verify with"),
+    ),
+    modifiers(&Bearer)
+)]
+pub(super) struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, spec: &mut Spec) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        spec.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        // Relative: wherever the document came from.
+        spec.servers = Some(vec![Server::new("/")]);
+    }
+}
+
+/// The whole document.
+pub fn openapi() -> Spec {
+    super::routes::described().into_openapi()
+}
+
+/// Serves the document and the page.
+pub(super) fn page(spec: Spec) -> Router<AppState> {
+    SwaggerUi::new("/docs").url("/openapi.json", spec).into()
+}

@@ -1,0 +1,80 @@
+//! `/wx/auth/*`: the doors that the litemall family of mini-programs knows. The same flows, another rendering:
+//! HTTP 200 throughout, `{errno, errmsg, data}`, Chinese only.
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Serialize;
+use serde_json::json;
+
+use super::AppState;
+use super::bearer::LoggedIn;
+use super::body::Body;
+use super::login::{LoginRequest, by_code};
+use super::problem::Rendered;
+use super::visitor::Visitor;
+use crate::clock::Timestamp;
+use crate::error::{Error, Result};
+use crate::flows::login;
+use crate::flows::session::{UserInfo, user_info};
+
+/// Under `/wx/auth`.
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/login_by_weixin", post(login_by_weixin)).route("/info", get(info))
+}
+
+/// `{errno: 0, errmsg: "成功", data}`
+#[derive(Serialize)]
+struct Envelope<T> {
+    errno: u16,
+    errmsg: &'static str,
+    data: T,
+}
+
+impl<T> Envelope<T> {
+    fn of(data: T) -> Json<Self> {
+        Json(Self { errno: 0, errmsg: "成功", data })
+    }
+}
+
+/// What their login answers with.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Session {
+    token: String,
+    token_expire: Timestamp,
+    user_info: UserInfo,
+}
+
+/// `POST /wx/auth/login_by_weixin {code, userInfo}`
+async fn login_by_weixin(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Body(request): Body<LoginRequest>,
+) -> Result<Json<Envelope<Session>>> {
+    let session = login::by_code(&app.rooms, &by_code(request, &visitor, &headers)?).await?;
+    Ok(Envelope::of(Session {
+        token: session.token.expose().to_owned(),
+        token_expire: session.token_expire,
+        user_info: session.user_info,
+    }))
+}
+
+/// `GET /wx/auth/info`
+async fn info(State(app): State<AppState>, LoggedIn(user): LoggedIn) -> Json<Envelope<UserInfo>> {
+    Envelope::of(user_info(&app.rooms, &user))
+}
+
+/// Gives an error the form of this door; the log still reads it.
+pub(super) async fn render(response: Response) -> Response {
+    let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
+    let errmsg = format!("{}。{}", error.code.title().zh, error.advice().zh);
+    let body = Json(json!({ "errno": error.code.errno(), "errmsg": errmsg }));
+    let mut rendered = (StatusCode::OK, body).into_response();
+    rendered.extensions_mut().insert(error);
+    rendered.extensions_mut().insert(Rendered);
+    rendered
+}

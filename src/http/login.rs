@@ -1,0 +1,125 @@
+//! `POST /v1/login`
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::http::header::REFERER;
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::AppState;
+use super::body::Body;
+use super::problem::Problem;
+use super::visitor::Visitor;
+use crate::error::{Error, Result};
+use crate::flows::login::{self, ByCode};
+use crate::flows::profile::{self, Said};
+use crate::flows::session::Session;
+use crate::secret::LoginCode;
+
+/// What a mini-program sends.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct LoginRequest {
+    /// From wx.login; used once, for five minutes.
+    #[schema(value_type = String, example = "0a3Xyz000abcdef1GhI2jKlM3n0Xyz0a")]
+    pub(super) code: Option<String>,
+    /// The app, where the gateway serves several; else the Referer's, else the first configured one.
+    #[schema(example = "wx0123456789abcdef")]
+    app_id: Option<String>,
+    /// What the user says of themselves. What is not usable (a local avatar path, a nickname too long) is passed over.
+    pub(super) user_info: Option<UserInfo>,
+    /// Not in this version: accounts come with a later one.
+    #[schema(value_type = Option<Object>)]
+    account: Option<Value>,
+}
+
+/// A profile as wx.getUserProfile or a form made it.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct UserInfo {
+    /// Any text; 64 characters as people count them.
+    #[schema(example = "小明 🎉")]
+    nick_name: Option<String>,
+    /// https only.
+    avatar_url: Option<String>,
+    /// 0 unknown, 1 male, 2 female.
+    gender: Option<i64>,
+    country: Option<String>,
+    province: Option<String>,
+    city: Option<String>,
+    language: Option<String>,
+}
+
+impl UserInfo {
+    fn said(&self) -> Said<'_> {
+        Said {
+            nickname: self.nick_name.as_deref(),
+            avatar_url: self.avatar_url.as_deref(),
+            gender: self.gender,
+            country: self.country.as_deref(),
+            province: self.province.as_deref(),
+            city: self.city.as_deref(),
+            language: self.language.as_deref(),
+        }
+    }
+}
+
+/// Log in with the code of wx.login
+///
+/// One code logs in once, whatever comes of it: after any error but 503, call wx.login again before the next try.
+#[utoipa::path(
+    post, path = "/v1/login", tag = "login", security(()), request_body = LoginRequest,
+    responses(
+        (status = 200, body = Session, description = "Logged in"),
+        (status = 400, body = Problem, content_type = "application/problem+json",
+            description = "wechat_code_invalid, wechat_code_used, unknown_app, missing_field, invalid_field, malformed_body"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled, wechat_user_blocked"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "wechat_throttled; see Retry-After"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable, store_unavailable, busy; see Retry-After"),
+    )
+)]
+pub(super) async fn login(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Body(request): Body<LoginRequest>,
+) -> Result<Json<Session>> {
+    login::by_code(&app.rooms, &by_code(request, &visitor, &headers)?).await.map(Json)
+}
+
+/// The request's shape, for both doors that log in by code.
+pub(super) fn by_code(request: LoginRequest, visitor: &Visitor, headers: &HeaderMap) -> Result<ByCode> {
+    if request.account.is_some() {
+        return Err(Error::invalid(
+            "account",
+            "当前版本尚不支持账号绑定",
+            "accounts come with a later version",
+        ));
+    }
+    Ok(ByCode {
+        code: code(request.code)?,
+        app_id: request.app_id.filter(|id| !id.is_empty()),
+        app_hint: referer_app(headers),
+        profile: profile::usable(&request.user_info.unwrap_or_default().said()),
+        ip: visitor.ip,
+    })
+}
+
+/// Codes have been known to carry quotes and markup into other people's error pages: ours have an alphabet.
+fn code(code: Option<String>) -> Result<LoginCode> {
+    let code = code.filter(|code| !code.is_empty()).ok_or_else(|| Error::missing("code"))?;
+    let fits = code.len() <= 128 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if !fits {
+        return Err(Error::invalid("code", "不是 wx.login 返回的 code", "is not what wx.login returns"));
+    }
+    Ok(LoginCode::new(code))
+}
+
+/// `https://servicewechat.com/{appid}/{version}/page-frame.html`: fixed by WeChat's client, so a hint; never a proof.
+fn referer_app(headers: &HeaderMap) -> Option<String> {
+    let referer = headers.get(REFERER)?.to_str().ok()?;
+    let appid = referer.strip_prefix("https://servicewechat.com/")?.split('/').next()?;
+    Some(appid.to_owned())
+}

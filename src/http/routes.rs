@@ -1,0 +1,77 @@
+//! Every address, once, with its documentation.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::middleware::{self, Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::OpenApi as _;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{AppState, docs, health, keys, litemall, login, me, problem, visitor};
+use crate::app::App;
+use crate::error::{Code, Error};
+
+/// The public side.
+pub fn public(app: Arc<App>) -> Router {
+    let state = AppState(app);
+    let (native, openapi) = described().split_for_parts();
+    let native = native.merge(docs::page(openapi));
+    let wx = guarded(litemall::router(), &state).layer(middleware::map_response(litemall::render));
+    let all = guarded(native, &state).nest("/wx/auth", wx);
+    let limit = DefaultBodyLimit::max(state.config.http.body_limit);
+    framed(all.layer(limit), &state)
+}
+
+/// The internal side: never reachable from outside.
+pub fn internal(app: Arc<App>) -> Router {
+    let state = AppState(app);
+    let router = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
+    framed(guarded(router, &state), &state)
+}
+
+/// The native doors with their OpenAPI document.
+pub(super) fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(docs::Document::openapi())
+        .routes(routes!(login::login))
+        .routes(routes!(me::show))
+        .routes(routes!(keys::jwks))
+        .routes(routes!(keys::openid_configuration))
+        .routes(routes!(keys::oauth_authorization_server))
+}
+
+/// What every door answers with when there is nothing, when it takes too long, and when something breaks.
+fn guarded(router: Router<AppState>, state: &AppState) -> Router<AppState> {
+    router
+        .fallback(async || Error::from(Code::NotFound).into_response())
+        .method_not_allowed_fallback(async || Error::from(Code::MethodNotAllowed).into_response())
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), in_time))
+}
+
+/// What goes around all doors: who is asking, one line in the log, errors rendered.
+fn framed(router: Router<AppState>, state: &AppState) -> Router {
+    router
+        .layer(from_fn(problem::render))
+        .layer(from_fn_with_state(state.clone(), visitor::introduce))
+        .with_state(state.clone())
+}
+
+async fn in_time(State(app): State<AppState>, request: Request, next: Next) -> Response {
+    match tokio::time::timeout(app.config.http.request_timeout, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            Error::from(Code::RequestTimeout).because("longer than http.request_timeout").into_response()
+        }
+    }
+}
+
+/// The panic hook has said where.
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Error::from(Code::Internal).because("a panic").into_response()
+}

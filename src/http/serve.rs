@@ -1,0 +1,41 @@
+//! Two listeners, one end.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use super::{internal, public};
+use crate::app::App;
+
+/// Serves both sides until `end` comes, then lets what is under way finish.
+pub async fn serve(
+    app: Arc<App>,
+    public_side: TcpListener,
+    internal_side: TcpListener,
+    end: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let (stop, stopped) = watch::channel(());
+    tokio::spawn(async move {
+        end.await;
+        drop(stop);
+    });
+    let (first, second) = tokio::join!(
+        run(public_side, public(app.clone()), stopped.clone()),
+        run(internal_side, internal(app.clone()), stopped),
+    );
+    app.rooms.store.close().await;
+    first.and(second)
+}
+
+async fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let stop = async move {
+        // Ends with the sender.
+        while stopped.changed().await.is_ok() {}
+    };
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

@@ -1,0 +1,153 @@
+//! Who is asking: the request's id, the address it comes from, the language it wants. And the one log line of it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::Response;
+use ipnet::IpNet;
+
+use super::AppState;
+use super::language::Language;
+use crate::error::{Code, Error};
+use crate::vault::random;
+
+const REQUEST_ID: &str = "x-request-id";
+
+/// Whoever sent this request.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    pub(super) request_id: String,
+    pub(super) ip: IpAddr,
+    pub(super) language: Language,
+}
+
+impl<S: Sync> FromRequestParts<S> for Visitor {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let visitor = parts.extensions.get::<Self>().cloned();
+        visitor.ok_or_else(|| Error::from(Code::Internal).because("a route outside the frame"))
+    }
+}
+
+/// Introduces the visitor to all that follows, and logs the request once it is answered.
+pub(super) async fn introduce(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+    // Without a connection (a test that calls the router itself) nobody is trusted.
+    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let trusted = &app.config.http.trusted_proxies;
+    let visitor = Visitor {
+        request_id: request_id(request.headers(), is_trusted(peer, trusted)),
+        ip: client_ip(peer, request.headers(), trusted),
+        language: Language::of(request.headers()),
+    };
+    // The route, not the path: a path may carry what only its owner should see.
+    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
+    let method = request.method().clone();
+    request.extensions_mut().insert(visitor.clone());
+
+    let mut response = next.run(request).await;
+    if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    let status = response.status().as_u16();
+    let ms = started.elapsed().as_millis();
+    let (id, ip) = (&visitor.request_id, visitor.ip);
+    let error = response.extensions().get::<Error>();
+    let code = error.map(|error| error.code.as_str());
+    let cause = error.and_then(|error| error.cause.as_deref());
+    match error.map(|error| error.code.status()) {
+        Some(500..) => {
+            tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer")
+        }
+        Some(_) => tracing::info!(%method, route, status, ms, request.id = %id, %ip, code, cause, "refused"),
+        None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
+    }
+    response
+}
+
+/// A trusted proxy's id, so that its log and ours meet; else one of ours.
+fn request_id(headers: &HeaderMap, trusted: bool) -> String {
+    let given = headers.get(REQUEST_ID).filter(|_| trusted).and_then(|id| id.to_str().ok());
+    let usable = |id: &&str| {
+        (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+    };
+    given
+        .filter(usable)
+        .map_or_else(|| format!("{:032x}", u128::from_be_bytes(random::bytes())), str::to_owned)
+}
+
+/// Walks X-Forwarded-For from the right: each trusted proxy vouches for the address left of it, and the first one
+/// that nobody vouches for is the client.
+fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let mut client = peer;
+    let lists: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|list| list.to_str().ok()).collect();
+    let hops = lists.iter().rev().flat_map(|list| list.rsplit(','));
+    for hop in hops {
+        if !is_trusted(client, trusted) {
+            break;
+        }
+        let Some(address) = address(hop.trim()) else { break };
+        client = address;
+    }
+    client
+}
+
+/// With or without a port: some proxies write one.
+fn address(hop: &str) -> Option<IpAddr> {
+    let plain = hop.parse::<IpAddr>().ok();
+    plain.or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
+}
+
+fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
+    trusted.iter().any(|net| net.contains(&ip))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn from(peer: &str, forwarded: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for list in forwarded {
+            headers.append("x-forwarded-for", HeaderValue::from_str(list).unwrap());
+        }
+        let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
+        client_ip(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_stranger_may_say_what_it_likes_about_where_it_comes_from() {
+        assert_eq!(from("203.0.113.9", &["1.1.1.1"]), "203.0.113.9");
+    }
+
+    #[test]
+    fn behind_trusted_proxies_the_first_address_nobody_vouches_for_counts() {
+        assert_eq!(from("10.0.0.1", &["6.6.6.6, 203.0.113.9, 10.0.0.7"]), "203.0.113.9");
+        assert_eq!(from("10.0.0.1", &["6.6.6.6", "203.0.113.9:4711"]), "203.0.113.9");
+        assert_eq!(from("fd00::1", &["2001:db8::9"]), "2001:db8::9");
+        assert_eq!(from("10.0.0.1", &["10.0.0.2"]), "10.0.0.2");
+    }
+
+    #[test]
+    fn what_is_no_address_ends_the_walk() {
+        assert_eq!(from("10.0.0.1", &["1.1.1.1, unknown"]), "10.0.0.1");
+        assert_eq!(from("10.0.0.1", &[""]), "10.0.0.1");
+    }
+
+    proptest! {
+        #[test]
+        fn no_header_makes_it_panic_or_trusts_a_stranger(list in "[0-9a-f.:, ]{0,64}") {
+            prop_assert_eq!(from("203.0.113.9", &[&list]), "203.0.113.9");
+            from("10.0.0.1", &[&list]);
+        }
+    }
+}

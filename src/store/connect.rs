@@ -1,0 +1,84 @@
+//! Connections and their settings, a database each.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+
+use super::Store;
+use crate::config;
+
+/// Reading SQLite connections; they never wait for the writer.
+const SQLITE_READERS: u32 = 4;
+
+impl Store {
+    /// Connects; on SQLite the file must be migrated or about to be.
+    pub async fn connect(config: &config::Database) -> Result<Self, DbErr> {
+        let url = config.address.expose();
+        if let Some(file) = sqlite_file(url) {
+            make_directory(&file)?;
+            // One writer: with more, they wait for each other inside SQLite and end in "database is locked".
+            let write = Database::connect(options(config, 1)).await?;
+            let mut readers = options(config, SQLITE_READERS);
+            readers.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).read_only(true));
+            return Ok(Self { write, read: Database::connect(readers).await? });
+        }
+        let pool = Database::connect(options(config, config.max_connections)).await?;
+        Ok(Self { write: pool.clone(), read: pool })
+    }
+}
+
+/// A single session of its own: what a lock that belongs to a session needs.
+pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnection, DbErr> {
+    if let Some(file) = sqlite_file(config.address.expose()) {
+        make_directory(&file)?;
+    }
+    let mut options = options(config, 1);
+    options.min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    Database::connect(options).await
+}
+
+/// The file behind a SQLite address.
+pub fn sqlite_file(url: &str) -> Option<PathBuf> {
+    let path = url.strip_prefix("sqlite://")?;
+    Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
+}
+
+fn options(config: &config::Database, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(config.address.expose());
+    options
+        .max_connections(connections)
+        .acquire_timeout(config.acquire_timeout)
+        .connect_timeout(config.acquire_timeout)
+        // A ping before every statement would double the trips; a dead connection shows itself at its first use.
+        .test_before_acquire(false)
+        // sqlx's own log would name every statement, at any level.
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(durable);
+    options
+}
+
+/// A token is answered only after its login is on the disk: WAL, and an fsync at each commit.
+fn durable(
+    sqlite: sea_orm::sqlx::sqlite::SqliteConnectOptions,
+) -> sea_orm::sqlx::sqlite::SqliteConnectOptions {
+    sqlite
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(Duration::from_secs(5))
+}
+
+/// SQLite makes its file but not the folder around it. Personal data: for the owner alone.
+fn make_directory(file: &Path) -> Result<(), DbErr> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| DbErr::Custom(format!("the folder {} can't be made: {error}", directory.display())))
+}

@@ -1,0 +1,69 @@
+//! What a database's refusal means, said without its values: a constraint's message quotes the openid.
+
+use sea_orm::sqlx::Error as SqlxError;
+use sea_orm::{DbErr, RuntimeErr, SqlErr};
+
+use crate::error::{Code, Error};
+
+/// For the log: the class of the failure and the database's own code, never its text.
+pub fn describe(error: &DbErr) -> String {
+    match error {
+        DbErr::ConnectionAcquire(_) => "no connection became free within database.acquire_timeout".into(),
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+        | DbErr::Exec(RuntimeErr::SqlxError(error))
+        | DbErr::Query(RuntimeErr::SqlxError(error)) => describe_sqlx(error),
+        DbErr::Custom(text) => text.clone(),
+        other => format!("the database layer failed ({})", variant(other)),
+    }
+}
+
+fn describe_sqlx(error: &SqlxError) -> String {
+    match error {
+        SqlxError::Database(error) => {
+            let code = error.code().unwrap_or_default();
+            let constraint = error.constraint().map(|name| format!(" at {name}")).unwrap_or_default();
+            // The server's words on who may connect, which tables exist or how the disk does hold no row's values.
+            match code.as_ref() {
+                "28P01" | "28000" | "3D000" | "42P01" | "53300" | "1045" | "1049" | "1146" | "14" | "1" => {
+                    format!("the database answered {code}: {}", error.message())
+                }
+                _ => format!("the database answered {code}{constraint}"),
+            }
+        }
+        SqlxError::Io(error) => format!("the connection to the database broke: {}", error.kind()),
+        SqlxError::Tls(_) => "TLS with the database failed".into(),
+        SqlxError::PoolTimedOut => "no connection became free within database.acquire_timeout".into(),
+        SqlxError::PoolClosed => "the database's pool is closed".into(),
+        SqlxError::Configuration(_) => "database.url can't be used".into(),
+        _ => "the database's driver failed".into(),
+    }
+}
+
+fn variant(error: &DbErr) -> String {
+    let text = format!("{error:?}");
+    text.chars().take_while(char::is_ascii_alphanumeric).collect()
+}
+
+/// For the client: later.
+pub(super) fn unavailable(error: DbErr) -> Error {
+    Error::from(Code::StoreUnavailable).because(describe(&error))
+}
+
+/// A unique constraint decided a race against us.
+pub(super) fn is_taken(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// The database broke a tie between transactions; the loser simply goes again. PostgreSQL 40001 and 40P01, MySQL's
+/// 1205 and 1213 (both SQLSTATE 40001 or HY000).
+pub(super) fn is_tie(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return false;
+    };
+    let SqlxError::Database(error) = &**error else { return false };
+    if let Some(error) = error.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>() {
+        return matches!(error.number(), 1205 | 1213);
+    }
+    matches!(error.code().as_deref(), Some("40001" | "40P01"))
+}

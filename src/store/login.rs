@@ -1,0 +1,249 @@
+//! A login, written: the cheapest statement each database has for a returning user, two inserts for a new one, and
+//! constraints that decide every race.
+
+use std::sync::LazyLock;
+
+use entity::{identities, users};
+use sea_orm::{
+    ActiveValue::Set, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, FromQueryResult as _,
+    QueryFilter as _, QuerySelect as _, Statement, TransactionTrait as _, Value,
+};
+use uuid::Uuid;
+
+use super::user::{Profile, Status, User};
+use super::{Store, error};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
+use crate::secret::{OpenId, UnionId};
+use crate::vault::Sealed;
+
+/// What a login brings.
+pub struct Login<'l> {
+    /// The mini-program.
+    pub app: &'l str,
+    /// Who it was.
+    pub openid: &'l OpenId,
+    /// Who it is across apps.
+    pub unionid: Option<&'l UnionId>,
+    /// Sealed for this row.
+    pub session_key: Sealed,
+    /// The session_key's keyed mark.
+    pub session_key_tag: Vec<u8>,
+    /// When.
+    pub at: Timestamp,
+    /// From where.
+    pub ip: std::net::IpAddr,
+    /// Ids for the rows of a first login.
+    pub new_ids: (Uuid, Uuid),
+    /// The profile of a first login.
+    pub profile: &'l Profile,
+}
+
+/// What a login came to.
+pub struct LoggedIn {
+    /// The user it is.
+    pub user: User,
+    /// Whether this very login made the user.
+    pub is_new: bool,
+}
+
+/// How often a lost race is run again. Every loss means that somebody else's row now stands, so that the next round
+/// finds it; more than this is a fault of ours.
+const ROUNDS: usize = 16;
+
+/// What the first login's inserts came to.
+enum First {
+    Made(User),
+    /// Somebody's row stands where ours would; look again.
+    Lost,
+}
+
+/// SET reads the row as it was, except on MySQL, which goes from left to right: in this order all three agree.
+/// The key before the last is kept only when the new one really is another.
+const SET: &str = "SET previous_session_key = CASE WHEN session_key_tag = {tag} THEN previous_session_key ELSE session_key END, \
+     session_key_at = CASE WHEN session_key_tag = {tag} THEN session_key_at ELSE {at} END, \
+     session_key = {key}, session_key_tag = {tag}, last_login_at = {at}, last_login_ip = {ip}, \
+     login_count = login_count + 1, unionid = COALESCE({unionid}, unionid) WHERE appid = {app} AND openid = {openid}";
+
+impl Store {
+    /// Writes the login and returns whose it is; a new user where there was none.
+    pub async fn upsert_login(&self, login: &Login<'_>) -> Result<LoggedIn> {
+        for _ in 0..ROUNDS {
+            match self.returning_login(login).await {
+                Ok(Some(user)) => return Ok(LoggedIn { user, is_new: false }),
+                Ok(None) => {}
+                Err(error) if error::is_tie(&error) => continue,
+                Err(error) => return Err(error::unavailable(error)),
+            }
+            match self.first_login(login).await {
+                Ok(First::Made(user)) => return Ok(LoggedIn { user, is_new: true }),
+                Ok(First::Lost) => {}
+                Err(error) if error::is_tie(&error) => {}
+                Err(error) => return Err(error::unavailable(error)),
+            }
+        }
+        Err(Error::from(Code::Busy).because("a login lost every round of a race"))
+    }
+
+    /// Updates the identity, if there is one, and reads its user.
+    async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<User>, DbErr> {
+        let backend = self.backend();
+        let row = match backend {
+            DbBackend::Postgres => self.write.query_one_raw(postgres(login)).await?,
+            DbBackend::Sqlite => {
+                let Some(touched) = self.write.query_one_raw(sqlite(login)).await? else { return Ok(None) };
+                let user: Uuid = touched.try_get("", "user_id")?;
+                let sql = "SELECT * FROM users WHERE id = ?";
+                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, [user.into()])).await?
+            }
+            _ => {
+                if self.write.execute_raw(mysql(login)).await?.rows_affected() == 0 {
+                    return Ok(None);
+                }
+                let sql = "SELECT u.* FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?";
+                let values = [login.app.into(), login.openid.expose().into()];
+                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
+            }
+        };
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(User::from_row(users::Model::from_query_result(&row, "")?, Some(login.at.as_millisecond()))))
+    }
+
+    /// Makes user and identity together, or finds that somebody was faster.
+    async fn first_login(&self, login: &Login<'_>) -> std::result::Result<First, DbErr> {
+        let row = new_user(login);
+        let made = User::from_row(row.clone(), Some(login.at.as_millisecond()));
+        let transaction = self.write.begin().await?;
+        let users =
+            users::Entity::insert(users::ActiveModel::from(row)).exec_without_returning(&transaction).await;
+        if let Err(error) = users {
+            transaction.rollback().await?;
+            // The one unique value a new user brings is its unionid: its owner takes the identity.
+            return if error::is_taken(&error) { self.adopt(login).await } else { Err(error) };
+        }
+        let identity = identities::Entity::insert(new_identity(login, login.new_ids.0, 1));
+        match identity.exec_without_returning(&transaction).await {
+            Ok(_) => transaction.commit().await.map(|()| First::Made(made)),
+            Err(error) => {
+                transaction.rollback().await?;
+                if error::is_taken(&error) { Ok(First::Lost) } else { Err(error) }
+            }
+        }
+    }
+
+    /// Another app's login of a person we know: the identity joins the user who owns the unionid.
+    async fn adopt(&self, login: &Login<'_>) -> std::result::Result<First, DbErr> {
+        use sea_orm::ColumnTrait as _;
+        let Some(unionid) = login.unionid else { return Ok(First::Lost) };
+        let owner = users::Entity::find()
+            .select_only()
+            .column(users::Column::Id)
+            .filter(users::Column::Unionid.eq(unionid.expose()))
+            .into_tuple::<Uuid>()
+            .one(&self.write)
+            .await?;
+        let Some(owner) = owner else { return Ok(First::Lost) };
+        let identity = identities::Entity::insert(new_identity(login, owner, 0));
+        match identity.exec_without_returning(&self.write).await {
+            Ok(_) => {}
+            Err(error) if error::is_taken(&error) => {}
+            Err(error) => return Err(error),
+        }
+        // Whichever login made the identity, the next round finds it.
+        Ok(First::Lost)
+    }
+}
+
+static POSTGRES: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "WITH touched AS (UPDATE identities {} RETURNING user_id) \
+         SELECT u.* FROM touched JOIN users u ON u.id = touched.user_id",
+        numbered("$")
+    )
+});
+static SQLITE: LazyLock<String> =
+    LazyLock::new(|| format!("UPDATE identities {} RETURNING user_id", numbered("?")));
+static MYSQL: LazyLock<String> = LazyLock::new(|| {
+    NAMES.iter().fold(format!("UPDATE identities {SET}"), |sql, name| sql.replace(name, "?"))
+});
+
+const NAMES: [&str; 7] = ["{tag}", "{at}", "{key}", "{ip}", "{unionid}", "{app}", "{openid}"];
+
+fn numbered(mark: &str) -> String {
+    let numbers = NAMES.iter().enumerate();
+    numbers.fold(SET.to_owned(), |sql, (at, name)| sql.replace(name, &format!("{mark}{}", at + 1)))
+}
+
+fn postgres(login: &Login<'_>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Postgres, POSTGRES.as_str(), values(login))
+}
+
+fn sqlite(login: &Login<'_>) -> Statement {
+    Statement::from_sql_and_values(DbBackend::Sqlite, SQLITE.as_str(), values(login))
+}
+
+/// MySQL has no numbered placeholders: the values stand in the order of the text.
+fn mysql(login: &Login<'_>) -> Statement {
+    let [tag, at, key, ip, unionid, app, openid] = values(login);
+    let in_order = [tag.clone(), tag.clone(), at.clone(), key, tag, at, ip, unionid, app, openid];
+    Statement::from_sql_and_values(DbBackend::MySql, MYSQL.as_str(), in_order)
+}
+
+/// In the order of [`NAMES`].
+fn values(login: &Login<'_>) -> [Value; 7] {
+    [
+        login.session_key_tag.clone().into(),
+        login.at.as_millisecond().into(),
+        login.session_key.as_bytes().to_vec().into(),
+        login.ip.to_string().into(),
+        login.unionid.map(|id| id.expose().to_owned()).into(),
+        login.app.into(),
+        login.openid.expose().into(),
+    ]
+}
+
+fn new_user(login: &Login<'_>) -> users::Model {
+    let profile = login.profile.clone();
+    users::Model {
+        id: login.new_ids.0,
+        unionid: login.unionid.map(|id| id.expose().to_owned()),
+        username: None,
+        password_hash: None,
+        nickname: profile.nickname,
+        avatar_url: profile.avatar_url,
+        gender: profile.gender,
+        country: profile.country,
+        province: profile.province,
+        city: profile.city,
+        language: profile.language,
+        phone: None,
+        phone_index: None,
+        level: 0,
+        status: Status::Active.number(),
+        tokens_not_before: None,
+        failed_logins: 0,
+        locked_until: None,
+        created_at: login.at.as_millisecond(),
+        updated_at: login.at.as_millisecond(),
+    }
+}
+
+/// `count`: 1 for the login that makes it; 0 where the next round's update counts.
+fn new_identity(login: &Login<'_>, user: Uuid, count: i64) -> identities::ActiveModel {
+    let at = login.at.as_millisecond();
+    identities::ActiveModel {
+        id: Set(login.new_ids.1),
+        user_id: Set(user),
+        appid: Set(login.app.to_owned()),
+        openid: Set(login.openid.expose().to_owned()),
+        unionid: Set(login.unionid.map(|id| id.expose().to_owned())),
+        session_key: Set(login.session_key.as_bytes().to_vec()),
+        session_key_tag: Set(login.session_key_tag.clone()),
+        session_key_at: Set(at),
+        previous_session_key: Set(None),
+        last_login_at: Set(at),
+        last_login_ip: Set(login.ip.to_string()),
+        login_count: Set(count),
+        created_at: Set(at),
+    }
+}

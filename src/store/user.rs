@@ -1,0 +1,158 @@
+//! A user as the rest of the gateway sees one, and how to find and change one.
+
+use entity::users;
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, Statement,
+};
+use uuid::Uuid;
+
+use super::{Store, error};
+use crate::clock::Timestamp;
+use crate::error::Result;
+
+/// May a user log in?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Yes.
+    Active,
+    /// No: an operator said so.
+    Disabled,
+    /// No: the account is gone.
+    Closed,
+}
+
+impl Status {
+    /// As the column, and `userInfo.status`, write it.
+    pub fn number(self) -> i16 {
+        match self {
+            Self::Active => 0,
+            Self::Disabled => 1,
+            Self::Closed => 2,
+        }
+    }
+
+    fn from_number(number: i16) -> Self {
+        match number {
+            0 => Self::Active,
+            2 => Self::Closed,
+            // A status from a newer version doesn't let anybody in.
+            _ => Self::Disabled,
+        }
+    }
+}
+
+/// What a user says of themselves. Empty: nothing said.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Profile {
+    /// Any Unicode text.
+    pub nickname: String,
+    /// An https URL.
+    pub avatar_url: String,
+    /// WeChat's numbering: 0 unknown, 1 male, 2 female.
+    pub gender: i16,
+    /// As the client gave it.
+    pub country: String,
+    /// As the client gave it.
+    pub province: String,
+    /// As the client gave it.
+    pub city: String,
+    /// As the client gave it.
+    pub language: String,
+}
+
+/// One user.
+#[derive(Clone)]
+pub struct User {
+    /// The token's `sub`.
+    pub id: Uuid,
+    /// Where an account is bound.
+    pub username: Option<String>,
+    /// What they say of themselves.
+    pub profile: Profile,
+    /// Index into the configured level names.
+    pub level: i16,
+    /// May they log in.
+    pub status: Status,
+    /// Tokens issued before then no longer count.
+    pub tokens_not_before: Option<Timestamp>,
+    /// When they first logged in.
+    pub created_at: Timestamp,
+    /// Their last login in the app asked for; none: never there.
+    pub last_login_at: Option<Timestamp>,
+}
+
+impl User {
+    pub(super) fn from_row(row: users::Model, last_login_at: Option<i64>) -> Self {
+        Self {
+            id: row.id,
+            username: row.username,
+            profile: Profile {
+                nickname: row.nickname,
+                avatar_url: row.avatar_url,
+                gender: row.gender,
+                country: row.country,
+                province: row.province,
+                city: row.city,
+                language: row.language,
+            },
+            level: row.level,
+            status: Status::from_number(row.status),
+            tokens_not_before: row.tokens_not_before.map(instant),
+            created_at: instant(row.created_at),
+            last_login_at: last_login_at.map(instant),
+        }
+    }
+}
+
+/// A stored time. Out of range only if somebody wrote the column by hand; the epoch then.
+pub(super) fn instant(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+impl Store {
+    /// The user of this id, with their last login in `app`.
+    pub async fn find_user(&self, id: Uuid, app: &str) -> Result<Option<User>> {
+        const POSTGRES: &str = "SELECT u.*, (SELECT max(i.last_login_at) FROM identities i \
+             WHERE i.user_id = u.id AND i.appid = $1) AS last_login_at FROM users u WHERE u.id = $2";
+        const OTHERS: &str = "SELECT u.*, (SELECT max(i.last_login_at) FROM identities i \
+             WHERE i.user_id = u.id AND i.appid = ?) AS last_login_at FROM users u WHERE u.id = ?";
+        let backend = self.backend();
+        let sql = if backend == sea_orm::DbBackend::Postgres { POSTGRES } else { OTHERS };
+        let statement = Statement::from_sql_and_values(backend, sql, [app.into(), id.into()]);
+        let row = sea_orm::ConnectionTrait::query_one_raw(&self.read, statement)
+            .await
+            .map_err(error::unavailable)?;
+        row.map(|row| {
+            let user = users::Model::from_query_result(&row, "")?;
+            Ok(User::from_row(user, row.try_get("", "last_login_at")?))
+        })
+        .transpose()
+        .map_err(error::unavailable)
+    }
+
+    /// Writes what the user says of themselves.
+    pub async fn update_profile(&self, id: Uuid, profile: &Profile, now: Timestamp) -> Result<()> {
+        let change = users::ActiveModel { updated_at: Set(now.as_millisecond()), ..profile_columns(profile) };
+        users::Entity::update_many()
+            .set(change)
+            .filter(users::Column::Id.eq(id))
+            .exec(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(error::unavailable)
+    }
+}
+
+/// The profile's columns, and none other.
+pub(super) fn profile_columns(profile: &Profile) -> users::ActiveModel {
+    users::ActiveModel {
+        nickname: Set(profile.nickname.clone()),
+        avatar_url: Set(profile.avatar_url.clone()),
+        gender: Set(profile.gender),
+        country: Set(profile.country.clone()),
+        province: Set(profile.province.clone()),
+        city: Set(profile.city.clone()),
+        language: Set(profile.language.clone()),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,37 @@
+//! What we say: one subscriber, for a person or for a machine.
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Level, Log, LogFormat};
+
+/// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,
+/// because at TRACE some of them name URLs and headers.
+pub fn init(log: &Log) {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("wxgate", level);
+    let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match log.format {
+        LogFormat::Text => {
+            use std::io::IsTerminal as _;
+            output.with_target(false).with_ansi(std::io::stderr().is_terminal()).boxed()
+        }
+        LogFormat::Json => output.json().flatten_event(true).boxed(),
+    };
+    // A second call (tests in one process) keeps the first.
+    let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();
+    std::panic::set_hook(Box::new(|panic| {
+        // Where, but not what: a panic's text may quote what it choked on.
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!(place, "a panic; the request is answered 500, please report this line");
+    }));
+}

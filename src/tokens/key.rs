@@ -1,0 +1,135 @@
+//! One signing key: read from PEM, tested, and parsed once.
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+
+const WANTED: &str = "wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more";
+
+/// A key that can sign, with its public half as siblings see it.
+pub(super) struct SigningKey {
+    pair: Pair,
+    algorithm: Algorithm,
+    kid: String,
+    jwk: Jwk,
+}
+
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Ed(Ed25519KeyPair),
+    Rsa(Box<RsaKeyPair>),
+}
+
+impl SigningKey {
+    /// Reads, derives the public half, and proves on a trial message that the halves belong together.
+    pub(super) fn from_pem(pem: &str) -> Result<Self, String> {
+        let block = pem::parse(pem).map_err(|_| format!("is no PEM that can be read; {WANTED}"))?;
+        if block.tag() != "PRIVATE KEY" {
+            return Err(complaint(block.tag()));
+        }
+        let der = zeroize::Zeroizing::new(block.into_contents());
+        let (pair, algorithm, name, encoding) = read(&der)?;
+        let mut jwk = Jwk::from_encoding_key(&encoding, algorithm).map_err(|_| WANTED.to_owned())?;
+        let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| WANTED.to_owned())?;
+        jwk.common.key_id = Some(kid.clone());
+        jwk.common.public_key_use = Some(PublicKeyUse::Signature);
+        jwk.common.key_algorithm = Some(name);
+        let key = Self { pair, algorithm, kid, jwk };
+        key.self_test()?;
+        Ok(key)
+    }
+
+    /// RFC 7638's SHA-256 thumbprint of the public half.
+    pub(super) fn kid(&self) -> &str {
+        &self.kid
+    }
+
+    /// The public half, with `alg`, `use` and `kid`.
+    pub(super) fn jwk(&self) -> &Jwk {
+        &self.jwk
+    }
+
+    /// The header's `alg`.
+    pub(super) fn alg(&self) -> &'static str {
+        match self.pair {
+            Pair::Ec(_) => "ES256",
+            Pair::Ed(_) => "EdDSA",
+            Pair::Rsa(_) => "RS256",
+        }
+    }
+
+    /// The signature over `message` in JWS form. Not through jsonwebtoken: it parses the private key again at every
+    /// signature, which costs more than the signature does.
+    pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let rng = SystemRandom::new();
+        match &self.pair {
+            Pair::Ec(pair) => pair.sign(&rng, message).ok().map(|signature| signature.as_ref().to_vec()),
+            Pair::Ed(pair) => Some(pair.sign(message).as_ref().to_vec()),
+            Pair::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &rng, message, &mut signature).ok().map(|()| signature)
+            }
+        }
+    }
+
+    fn self_test(&self) -> Result<(), String> {
+        const TRIAL: &[u8] = b"wxgate";
+        let signature = self.sign(TRIAL).ok_or("it can't sign")?;
+        let public = DecodingKey::from_jwk(&self.jwk).map_err(|_| "its public half can't be read")?;
+        match jsonwebtoken::crypto::verify(&URL_SAFE_NO_PAD.encode(signature), TRIAL, &public, self.algorithm)
+        {
+            Ok(true) => Ok(()),
+            _ => Err("its public half doesn't verify what it signs".to_owned()),
+        }
+    }
+}
+
+fn read(der: &[u8]) -> Result<(Pair, Algorithm, KeyAlgorithm, EncodingKey), String> {
+    if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
+        return Ok((Pair::Ec(pair), Algorithm::ES256, KeyAlgorithm::ES256, EncodingKey::from_ec_der(der)));
+    }
+    // openssl writes Ed25519 keys without the public half, which the checking reader wants.
+    if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
+        return Ok((Pair::Ed(pair), Algorithm::EdDSA, KeyAlgorithm::EdDSA, EncodingKey::from_ed_der(der)));
+    }
+    if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
+        if pair.public_modulus_len() < KeySize::Rsa2048.len() {
+            return Err(format!("this RSA key has {} bits; {WANTED}", pair.public_modulus_len() * 8));
+        }
+        return Ok((
+            Pair::Rsa(Box::new(pair)),
+            Algorithm::RS256,
+            KeyAlgorithm::RS256,
+            EncodingKey::from_rsa_der(der),
+        ));
+    }
+    Err(format!("this key is of a kind or size that isn't supported; {WANTED}"))
+}
+
+/// What the PEM is instead, and how to make it right.
+fn complaint(tag: &str) -> String {
+    match tag {
+        "ENCRYPTED PRIVATE KEY" => {
+            "is encrypted; `openssl pkcs8 -in FILE -out NEW` takes the passphrase off (protect the file by its mode)".into()
+        }
+        "EC PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PARAMETERS" => {
+            "is in the old form; `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW` makes PKCS#8 of it".into()
+        }
+        "PUBLIC KEY" => format!("is a public key; {WANTED}"),
+        "CERTIFICATE" => format!("is a certificate; {WANTED}"),
+        _ => format!("is no private key; {WANTED}"),
+    }
+}
+
+/// A new P-256 key as PKCS#8 PEM.
+pub(crate) fn generate() -> Option<zeroize::Zeroizing<String>> {
+    let document =
+        EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).ok()?;
+    Some(zeroize::Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", document.as_ref()))))
+}

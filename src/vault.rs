@@ -1,0 +1,168 @@
+//! The vault: sealed columns.
+//!
+//! Owns the column keys, the envelope and the random numbers. Refuses to know what it seals for: a caller names the
+//! [`Cell`] (table, column, row), and a ciphertext opens in that cell and in no other. (Passwords join with accounts.)
+
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::{hkdf, hmac};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::config::{Problem, Secrets};
+
+mod envelope;
+pub mod random;
+
+pub use envelope::{Malformed, Sealed};
+
+/// Where a sealed value lives. The row is named by what can't change in it: for an identity its appid and openid.
+#[derive(Clone, Copy)]
+pub struct Cell<'c> {
+    /// The table.
+    pub table: &'static str,
+    /// The column.
+    pub column: &'static str,
+    /// The row's identity.
+    pub row: &'c [&'c str],
+}
+
+impl Cell<'_> {
+    /// The cell's name as bytes, no two cells alike: each part behind its length.
+    fn name(&self) -> Vec<u8> {
+        let mut name = b"wxgate/v1".to_vec();
+        for part in [self.table, self.column].iter().chain(self.row) {
+            name.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            name.extend_from_slice(part.as_bytes());
+        }
+        name
+    }
+}
+
+/// Why a sealed value doesn't open. Says nothing of its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpenError {
+    /// Not an envelope.
+    Malformed(Malformed),
+    /// Sealed with a key that isn't configured (any more).
+    UnknownKey(String),
+    /// Altered, cut, or moved here from another cell.
+    Unauthentic,
+}
+
+impl std::fmt::Display for OpenError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Malformed(why) => write!(f, "not an envelope: {why}"),
+            Self::UnknownKey(id) => {
+                write!(f, "sealed with column key {id:?}, which secrets.column_keys doesn't list")
+            }
+            Self::Unauthentic => f.write_str("altered, cut, or from another row"),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// Seals and opens columns. Clone-free: one for the process.
+pub struct Vault {
+    /// The first seals, all open.
+    keys: Vec<ColumnKey>,
+    index: hmac::Key,
+}
+
+struct ColumnKey {
+    id: String,
+    secret: hkdf::Prk,
+}
+
+impl Vault {
+    /// From `[secrets]`; every key that doesn't do is a problem.
+    pub fn from_config(secrets: &Secrets) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let mut keys = Vec::new();
+        for (at, key) in secrets.column_keys.iter().enumerate() {
+            match key_of(key.material.expose()) {
+                Ok(secret) => {
+                    // RFC 5869: extract once, expand per cell.
+                    let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&*secret);
+                    keys.push(ColumnKey { id: key.id.clone(), secret });
+                }
+                Err(text) => problems.push(Problem::new(format!("secrets.column_keys[{at}].key"), text)),
+            }
+        }
+        let index = key_of(secrets.index.expose())
+            .map_err(|text| problems.push(Problem::new("secrets.index_key", text)))
+            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &*secret));
+        match index {
+            Ok(index) if problems.is_empty() => Ok(Self { keys, index }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Seals with the first key.
+    ///
+    /// # Errors
+    /// Only where no key is configured or the cryptographic library fails; neither happens after start-up.
+    pub fn seal(&self, cell: &Cell<'_>, plain: &[u8]) -> Result<Sealed, aws_lc_rs::error::Unspecified> {
+        let key = self.keys.first().ok_or(aws_lc_rs::error::Unspecified)?;
+        let name = cell.name();
+        let nonce: [u8; envelope::NONCE] = random::bytes();
+        let mut body = plain.to_vec();
+        cell_key(key, &name)?.seal_in_place_append_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(&name),
+            &mut body,
+        )?;
+        Ok(envelope::write(&key.id, &nonce, &body))
+    }
+
+    /// Opens with whichever key sealed it.
+    pub fn open(&self, cell: &Cell<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let envelope = envelope::read(sealed).map_err(OpenError::Malformed)?;
+        let key = self.keys.iter().find(|key| key.id == envelope.key_id);
+        let key = key.ok_or_else(|| OpenError::UnknownKey(envelope.key_id.to_owned()))?;
+        let name = cell.name();
+        let mut body = Zeroizing::new(envelope.body.to_vec());
+        let plain = cell_key(key, &name)
+            .and_then(|key| {
+                let nonce = Nonce::assume_unique_for_key(envelope.nonce);
+                key.open_in_place(nonce, Aad::from(&name), &mut body).map(|plain| plain.len())
+            })
+            .map_err(|_| OpenError::Unauthentic)?;
+        body.truncate(plain);
+        Ok(body)
+    }
+
+    /// A keyed mark of `plain` in this cell: equal for equal values, and telling nothing without the index key.
+    pub fn mark(&self, cell: &Cell<'_>, plain: &[u8]) -> Vec<u8> {
+        let mut context = hmac::Context::with_key(&self.index);
+        context.update(&cell.name());
+        context.update(plain);
+        context.sign().as_ref()[..16].to_vec()
+    }
+}
+
+/// The AES key of one cell (RFC 5869 expand). Random 96-bit nonces are good for 2³² messages a key (NIST SP 800-38D
+/// §8.3), which a busy gateway would use up in weeks; with a key a cell the bound is a cell's, and never reached.
+fn cell_key(key: &ColumnKey, name: &[u8]) -> Result<LessSafeKey, aws_lc_rs::error::Unspecified> {
+    let info = [name];
+    let material = key.secret.expand(&info, &AES_256_GCM)?;
+    Ok(LessSafeKey::new(UnboundKey::from(material)))
+}
+
+/// 32 bytes in base64.
+fn key_of(text: &str) -> Result<Zeroizing<Vec<u8>>, String> {
+    let wanted = "must be 32 random bytes in base64: `openssl rand -base64 32`";
+    let bytes = Zeroizing::new(STANDARD.decode(text.trim()).map_err(|_| wanted.to_owned())?);
+    if bytes.len() != 32 {
+        return Err(format!("holds {} bytes; {wanted}", bytes.len()));
+    }
+    if bytes.iter().all(|byte| *byte == bytes[0]) {
+        return Err(format!("is one byte repeated; {wanted}"));
+    }
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;

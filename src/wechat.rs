@@ -1,0 +1,77 @@
+//! WeChat's server API, from our side.
+//!
+//! Owns the HTTP client, the errcode table, the memory of codes and the bound on calls under way; `simulator` is the
+//! other side, for tests and `wxgate dev`. Refuses to know users, tokens or databases: a code goes in, who it was
+//! comes out. Never lets an upstream URL, a secret or a code into an error: reqwest's own errors carry the URL.
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::{self, Problem};
+use crate::error::{Code, Error, Result};
+use crate::secret::{AppSecret, LoginCode, OpenId, SessionKey, UnionId};
+
+mod client;
+mod codes;
+mod errcode;
+mod session;
+pub mod simulator;
+
+/// One mini-program.
+#[derive(Debug, Clone)]
+pub struct App {
+    /// Its appid.
+    pub id: String,
+    secret: AppSecret,
+}
+
+/// Who a code was.
+#[derive(Debug)]
+pub struct WechatSession {
+    /// Who it is to this app.
+    pub openid: OpenId,
+    /// Who it is across apps, where the app is bound to an Open Platform account.
+    pub unionid: Option<UnionId>,
+    /// The key of this login.
+    pub session_key: SessionKey,
+}
+
+/// Our client.
+pub struct Wechat {
+    apps: Vec<Arc<App>>,
+    client: client::Client,
+    codes: codes::Codes,
+    clock: Arc<dyn Clock>,
+}
+
+impl Wechat {
+    /// From `[wechat]`.
+    pub fn from_config(
+        config: &config::Wechat,
+        clock: Arc<dyn Clock>,
+    ) -> std::result::Result<Self, Vec<Problem>> {
+        let client = client::Client::new(config)
+            .map_err(|error| vec![Problem::new("wechat", format!("no HTTP client: {error}"))])?;
+        let apps = config.apps.iter().map(|app| App { id: app.id.clone(), secret: app.app_secret.clone() });
+        Ok(Self { apps: apps.map(Arc::new).collect(), client, codes: codes::Codes::default(), clock })
+    }
+
+    /// The app of that id, else `hint`'s if it is one of ours, else the default.
+    pub fn app(&self, id: Option<&str>, hint: Option<&str>) -> Result<&App> {
+        let find = |id: &str| self.apps.iter().find(|app| app.id == id);
+        match id {
+            Some(id) => find(id).ok_or(Code::UnknownApp),
+            None => hint.and_then(find).or(self.apps.first()).ok_or(Code::UnknownApp),
+        }
+        .map(Arc::as_ref)
+        .map_err(Error::from)
+    }
+
+    /// Exchanges the code of wx.login (sns/jscode2session). One code goes upstream once and logs in once.
+    pub async fn code2session(&self, app: &App, code: &LoginCode) -> Result<WechatSession> {
+        let claim = self.codes.claim(app, code, self.clock.now())?;
+        let answer = self.client.code2session(app, code).await;
+        claim.settle(&answer);
+        answer
+    }
+}

@@ -72,10 +72,13 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Http {
     /// The public side.
+    #[serde(deserialize_with = "values::address")]
     pub listen: SocketAddr,
     /// Health and what siblings may ask.
+    #[serde(deserialize_with = "values::address")]
     pub internal_listen: SocketAddr,
     /// Whose X-Forwarded-For counts.
+    #[serde(deserialize_with = "values::networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// For one request.
     #[serde(deserialize_with = "values::span")]

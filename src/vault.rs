@@ -85,7 +85,7 @@ impl Vault {
             match key_of(key.material.expose()) {
                 Ok(secret) => {
                     // RFC 5869: extract once, expand per cell.
-                    let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&*secret);
+                    let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&secret);
                     keys.push(ColumnKey { id: key.id.clone(), secret });
                 }
                 Err(text) => problems.push(Problem::new(format!("secrets.column_keys[{at}].key"), text)),
@@ -93,7 +93,7 @@ impl Vault {
         }
         let index = key_of(secrets.index.expose())
             .map_err(|text| problems.push(Problem::new("secrets.index_key", text)))
-            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &*secret));
+            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret));
         match index {
             Ok(index) if problems.is_empty() => Ok(Self { keys, index }),
             _ => Err(problems),

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
 use super::{Failure, Outcome, asked_to_end, clock, listen, migrate};
 use crate::app::App;
 use crate::config::Config;
@@ -17,18 +19,21 @@ pub(super) async fn run(config: Config) -> Outcome {
         migrate::up(&config.database).await.map_err(Failure::Other)?;
     }
     let app = Arc::new(App::build(config, clock).await?);
-    announce(&app);
+    announce(&app, &public_side, &internal_side);
     let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
 }
 
 /// What an operator wants to see at a start, each on a line of its own.
-fn announce(app: &App) {
+fn announce(app: &App, public_side: &TcpListener, internal_side: &TcpListener) {
     let (config, rooms) = (&app.config, &app.rooms);
     let apps: Vec<&str> = config.wechat.apps.iter().map(|app| app.id.as_str()).collect();
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), "wxgate is ready");
-    tracing::info!(listen = %config.http.listen, issuer = rooms.tokens.issuer(), "public side");
-    tracing::info!(listen = %config.http.internal_listen, "internal side: /livez, /readyz");
+    // As bound: a configured port 0 has become a real one.
+    let bound = |listener: &TcpListener| {
+        listener.local_addr().map_or_else(|_| "?".into(), |address| address.to_string())
+    };
+    tracing::info!(listen = bound(public_side), issuer = rooms.tokens.issuer(), "public side");
+    tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz");
     tracing::info!(kind = rooms.store.kind(), "database");
     tracing::info!(base_url = config.wechat.base_url, apps = apps.join(", "), "WeChat");
     let published = rooms.tokens.published(rooms.now());
@@ -37,4 +42,5 @@ fn announce(app: &App) {
         algorithms = published.algorithms().join(", "),
         "published keys"
     );
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "wxgate is ready");
 }

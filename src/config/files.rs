@@ -82,10 +82,11 @@ impl Reader<'_> {
             (Some(_), Some(_)) => {
                 self.problem(key, &format!("is given twice: keep it or {file_key}, not both"))
             }
-            (None, None) => self.problem(
-                key,
-                &format!("is missing: give it, or {file_key}; `wxgate init` makes a set of keys"),
-            ),
+            (None, None) => {
+                let made =
+                    if key.starts_with("secrets.") { "; `wxgate init` makes a set of keys" } else { "" };
+                self.problem(key, &format!("is missing: give it, or {file_key}{made}"))
+            }
         }
     }
 

@@ -30,11 +30,21 @@ pub struct Layers {
 pub fn load(layers: &Layers) -> Result<Config, Vec<Problem>> {
     let tree = merge(layers)?;
     let (config, mut problems) = read(tree);
-    let Some(mut config) = config else { return Err(problems) };
+    let Some(mut config) = config else { return Err(sorted(problems)) };
     let directory = layers.file.as_deref().and_then(Path::parent).unwrap_or(&layers.directory);
     files::resolve(&mut config, directory, &mut problems);
     check::check(&config, &mut problems);
-    if problems.is_empty() { Ok(config) } else { Err(problems) }
+    if problems.is_empty() { Ok(config) } else { Err(sorted(problems)) }
+}
+
+/// By section as the default file has them, then by setting: the same problems are always told alike.
+fn sorted(mut problems: Vec<Problem>) -> Vec<Problem> {
+    let section = |problem: &Problem| {
+        let name = problem.key.split(['.', '[']).next().unwrap_or_default();
+        DEFAULTS.find(&format!("\n[{name}]\n")).unwrap_or(0)
+    };
+    problems.sort_by_cached_key(|problem| (section(problem), problem.key.clone()));
+    problems
 }
 
 fn merge(layers: &Layers) -> Result<Value, Vec<Problem>> {
@@ -54,15 +64,11 @@ fn merge(layers: &Layers) -> Result<Value, Vec<Problem>> {
     }
     let ours =
         layers.environment.iter().filter(|(name, _)| name.starts_with("WXGATE_") && name.contains("__"));
-    let (lists, scalars): (Vec<_>, Vec<_>) = ours.partition(|(_, value)| value.trim_start().starts_with('['));
+    // A list is written as TOML writes it; `[::1]:8080` only looks like one.
+    let (lists, scalars): (Vec<_>, Vec<_>) = ours.partition(|(_, value)| is_list(value));
     for (name, value) in lists {
         let key = name["WXGATE_".len()..].to_ascii_lowercase().replace("__", ".");
-        let layer = File::from_str(&format!("{key} = {value}"), FileFormat::Toml);
-        config::Config::builder()
-            .add_source(layer.clone())
-            .build()
-            .map_err(|_| vec![Problem::new(name, "starts with [ but is not a TOML array")])?;
-        builder = builder.add_source(layer);
+        builder = builder.add_source(File::from_str(&format!("{key} = {value}"), FileFormat::Toml));
     }
     let scalars = scalars.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let environment =
@@ -72,6 +78,11 @@ fn merge(layers: &Layers) -> Result<Value, Vec<Problem>> {
         .build()
         .map_err(|error| vec![Problem::new("config", error.to_string())])?;
     Ok(merged.cache)
+}
+
+fn is_list(value: &str) -> bool {
+    let layer = File::from_str(&format!("list = {value}"), FileFormat::Toml);
+    value.trim_start().starts_with('[') && config::Config::builder().add_source(layer).build().is_ok()
 }
 
 /// Reads the tree; takes out what doesn't fit and reads again until the rest fits.

@@ -1,7 +1,9 @@
 //! Values that TOML has no type for: spans of time, offsets, secrets, small choices.
 
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, de::Error as _};
@@ -18,74 +20,90 @@ impl<'de> Deserialize<'de> for Inline {
     }
 }
 
-/// `[tokens] typ`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub enum TokenType {
-    /// What nearly every verifier takes.
-    #[serde(rename = "JWT")]
-    Jwt,
-    /// RFC 9068's own.
-    #[serde(rename = "at+jwt")]
-    AtJwt,
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$each:meta])* $variant:ident = $text:literal),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$each])* $variant,)*
+        }
+
+        impl $name {
+            /// As the configuration writes it.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $text,)*
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            /// serde's own message would name our types; this one names the choices.
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                match String::deserialize(deserializer)?.as_str() {
+                    $($text => Ok(Self::$variant),)*
+                    other => Err(D::Error::custom(format!("{other:?} is none of: {}", [$($text),*].join(", ")))),
+                }
+            }
+        }
+    };
 }
 
-impl TokenType {
-    /// As the header writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jwt => "JWT",
-            Self::AtJwt => "at+jwt",
-        }
+choice! {
+    /// `[tokens] typ`
+    TokenType {
+        /// What nearly every verifier takes.
+        Jwt = "JWT",
+        /// RFC 9068's own.
+        AtJwt = "at+jwt",
     }
 }
 
-/// `[log] level`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Only what needs somebody.
-    Error,
-    /// And what may.
-    Warn,
-    /// And what happened.
-    Info,
-    /// And how.
-    Debug,
-    /// And every step.
-    Trace,
-}
-
-impl Level {
-    /// As the configuration writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
+choice! {
+    /// `[log] level`
+    Level {
+        /// Only what needs somebody.
+        Error = "error",
+        /// And what may.
+        Warn = "warn",
+        /// And what happened.
+        Info = "info",
+        /// And how.
+        Debug = "debug",
+        /// And every step.
+        Trace = "trace",
     }
 }
 
-/// `[log] format`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For a person.
-    Text,
-    /// One object a line.
-    Json,
+choice! {
+    /// `[log] format`
+    LogFormat {
+        /// For a person.
+        Text = "text",
+        /// One object a line.
+        Json = "json",
+    }
 }
 
-impl LogFormat {
-    /// As the configuration writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
+/// `"127.0.0.1:8080"`, `"[::1]:8080"`
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let address = text.parse();
+    address.map_err(|_| {
+        D::Error::custom(format!("{text:?} is no address; write \"127.0.0.1:8080\" or \"[::]:8080\""))
+    })
+}
+
+/// `"10.0.0.0/8"`, `"10.0.0.1"`
+pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let list = Vec::<String>::deserialize(deserializer)?;
+    let network = |text: &String| {
+        let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        network.map_err(|_| {
+            D::Error::custom(format!("{text:?} is no network; write \"10.0.0.0/8\" or \"10.0.0.1\""))
+        })
+    };
+    list.iter().map(network).collect()
 }
 
 /// `"90s"`, `"5m"`, `"2h"`, `"1h 30m"`: longer than nothing.

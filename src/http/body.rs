@@ -37,6 +37,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 
 /// serde's message may quote a value, so ours is made of the path and the place alone.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    // serde would take an array for a struct, field by field.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        return Err(Code::MalformedBody.into());
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let path = error.path().to_string();

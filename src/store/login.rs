@@ -53,7 +53,7 @@ const ROUNDS: usize = 16;
 
 /// What the first login's inserts came to.
 enum First {
-    Made(User),
+    Made(Box<User>),
     /// Somebody's row stands where ours would; look again.
     Lost,
 }
@@ -76,7 +76,7 @@ impl Store {
                 Err(error) => return Err(error::unavailable(error)),
             }
             match self.first_login(login).await {
-                Ok(First::Made(user)) => return Ok(LoggedIn { user, is_new: true }),
+                Ok(First::Made(user)) => return Ok(LoggedIn { user: *user, is_new: true }),
                 Ok(First::Lost) => {}
                 Err(error) if error::is_tie(&error) => {}
                 Err(error) => return Err(error::unavailable(error)),
@@ -123,7 +123,7 @@ impl Store {
         }
         let identity = identities::Entity::insert(new_identity(login, login.new_ids.0, 1));
         match identity.exec_without_returning(&transaction).await {
-            Ok(_) => transaction.commit().await.map(|()| First::Made(made)),
+            Ok(_) => transaction.commit().await.map(|()| First::Made(Box::new(made))),
             Err(error) => {
                 transaction.rollback().await?;
                 if error::is_taken(&error) { Ok(First::Lost) } else { Err(error) }

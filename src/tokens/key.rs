@@ -3,12 +3,12 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::jwk::{Jwk, KeyAlgorithm, PublicKeyUse, ThumbprintHash};
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
+use jsonwebtoken::{Algorithm, DecodingKey};
 
 const WANTED: &str = "wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more";
 
@@ -34,12 +34,11 @@ impl SigningKey {
             return Err(complaint(block.tag()));
         }
         let der = zeroize::Zeroizing::new(block.into_contents());
-        let (pair, algorithm, name, encoding) = read(&der)?;
-        let mut jwk = Jwk::from_encoding_key(&encoding, algorithm).map_err(|_| WANTED.to_owned())?;
+        let (pair, algorithm, public) = read(&der)?;
+        let mut jwk = Jwk::from_decoding_key(&public, Some(algorithm)).map_err(|_| WANTED.to_owned())?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| WANTED.to_owned())?;
         jwk.common.key_id = Some(kid.clone());
         jwk.common.public_key_use = Some(PublicKeyUse::Signature);
-        jwk.common.key_algorithm = Some(name);
         let key = Self { pair, algorithm, kid, jwk };
         key.self_test()?;
         Ok(key)
@@ -90,24 +89,23 @@ impl SigningKey {
     }
 }
 
-fn read(der: &[u8]) -> Result<(Pair, Algorithm, KeyAlgorithm, EncodingKey), String> {
+/// The key pair, its algorithm, and its public half.
+fn read(der: &[u8]) -> Result<(Pair, Algorithm, DecodingKey), String> {
     if let Ok(pair) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der) {
-        return Ok((Pair::Ec(pair), Algorithm::ES256, KeyAlgorithm::ES256, EncodingKey::from_ec_der(der)));
+        let public = DecodingKey::from_ec_der(pair.public_key().as_ref());
+        return Ok((Pair::Ec(pair), Algorithm::ES256, public));
     }
     // openssl writes Ed25519 keys without the public half, which the checking reader wants.
     if let Ok(pair) = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der) {
-        return Ok((Pair::Ed(pair), Algorithm::EdDSA, KeyAlgorithm::EdDSA, EncodingKey::from_ed_der(der)));
+        let public = DecodingKey::from_ed_der(pair.public_key().as_ref());
+        return Ok((Pair::Ed(pair), Algorithm::EdDSA, public));
     }
     if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
         if pair.public_modulus_len() < KeySize::Rsa2048.len() {
             return Err(format!("this RSA key has {} bits; {WANTED}", pair.public_modulus_len() * 8));
         }
-        return Ok((
-            Pair::Rsa(Box::new(pair)),
-            Algorithm::RS256,
-            KeyAlgorithm::RS256,
-            EncodingKey::from_rsa_der(der),
-        ));
+        let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
+        return Ok((Pair::Rsa(Box::new(pair)), Algorithm::RS256, public));
     }
     Err(format!("this key is of a kind or size that isn't supported; {WANTED}"))
 }

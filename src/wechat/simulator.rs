@@ -87,6 +87,11 @@ impl Simulator {
         lock(&self.state.calls).get(path).copied().unwrap_or(0)
     }
 
+    /// Every session_key given out so far: what a test looks for where none may be.
+    pub fn session_keys(&self) -> Vec<String> {
+        lock(&self.state.people).given_out().to_vec()
+    }
+
     /// Runs until the process ends.
     pub async fn run(mut self) {
         // The server ends only when it is aborted; nothing is lost by not asking how.

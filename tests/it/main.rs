@@ -1,1 +1,23 @@
-fn main(){}
+//! Everything together: the gateway through its doors, on real databases, against the simulated WeChat over real HTTP,
+//! with a clock that the test turns. One binary, so that it links once. `scripts/test` brings the servers.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test's unwrap is its assertion"
+)]
+
+mod world;
+
+mod binary;
+mod configuration;
+mod documents;
+mod doors;
+mod house;
+mod interop;
+mod login;
+mod migrations;
+mod sealed;
+mod tokens;
+mod wechat_faults;

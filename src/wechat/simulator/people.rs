@@ -20,6 +20,7 @@ pub(super) struct People {
     min_rotation: Duration,
     codes: HashMap<String, Ticket>,
     people: HashMap<Who, Person>,
+    given_out: Vec<String>,
 }
 
 struct Ticket {
@@ -42,7 +43,14 @@ pub(super) enum Exchange {
 
 impl People {
     pub(super) fn new(seed: [u8; 32], min_rotation: Duration) -> Self {
-        Self { seed, drawn: 0, min_rotation, codes: HashMap::new(), people: HashMap::new() }
+        Self {
+            seed,
+            drawn: 0,
+            min_rotation,
+            codes: HashMap::new(),
+            people: HashMap::new(),
+            given_out: Vec::new(),
+        }
     }
 
     /// wx.login on somebody's phone: a fresh code.
@@ -83,10 +91,15 @@ impl People {
             Some((key, since)) if after(*since, min_rotation) > now => key.clone(),
             _ => {
                 person.session_key = Some((fresh.clone(), now));
+                self.given_out.push(fresh.clone());
                 fresh
             }
         };
         Exchange::Session { openid: who.1, unionid: person.unionid.clone(), session_key }
+    }
+
+    pub(super) fn given_out(&self) -> &[String] {
+        &self.given_out
     }
 
     /// The next 16 bytes that follow from the seed.

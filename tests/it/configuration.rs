@@ -1,0 +1,225 @@
+//! Configuration: layers, files, and every problem at once with its key and what would be right.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use wxgate::app::App;
+use wxgate::clock::{Clock, SystemClock};
+use wxgate::config::{self, Config, Layers};
+
+use crate::world::{Loaded, keys};
+
+/// A configuration that does, in a folder of its own.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    keys::write(folder.path());
+    std::fs::write(folder.path().join("app.secret"), "inner-app-secret\n").unwrap();
+    let toml = r#"
+        [[wechat.apps]]
+        id = "wx0123456789abcdef"
+        secret_file = "app.secret"
+        [tokens]
+        issuer = "https://auth.example.com"
+        [[tokens.keys]]
+        file = "first.pem"
+        [secrets]
+        index_key_file = "index.key"
+        [[secrets.column_keys]]
+        id = "k1"
+        file = "column.key"
+    "#;
+    std::fs::write(folder.path().join("wxgate.toml"), toml).unwrap();
+    folder
+}
+
+fn load(folder: &Path, environment: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+    let environment: HashMap<_, _> =
+        environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    let layers = Layers { file: Some(folder.join("wxgate.toml")), environment, ..Layers::default() };
+    config::load(&layers).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_environment_lies_over_the_file_and_the_file_over_the_defaults() {
+    let folder = folder();
+    let plain = load(folder.path(), &[]).unwrap();
+    assert_eq!(
+        (plain.tokens.ttl.as_secs(), plain.tokens.audience.as_slice()),
+        (7200, ["api".to_owned()].as_slice())
+    );
+    assert_eq!(plain.wechat.apps[0].app_secret.expose(), "inner-app-secret");
+    let config = load(
+        folder.path(),
+        &[
+            ("WXGATE_TOKENS__TTL", "90m"),
+            ("WXGATE_TOKENS__AUDIENCE", r#"["api", "shop"]"#),
+            ("WXGATE_HTTP__LISTEN", "[::1]:8443"),
+            ("WXGATE_HTTP__BODY_LIMIT", "2048"),
+            ("WXGATE_DATABASE__MIGRATE_ON_START", "false"),
+            ("WXGATE_DATABASE__URL", "postgres://u:0123@h/db"),
+            ("WXGATE_WECHAT__APPS", r#"[{ id = "wx1", secret = "0123" }]"#),
+            ("WXGATE_TEST_POSTGRES", "not ours: no section"),
+        ],
+    )
+    .unwrap();
+    assert_eq!((config.tokens.ttl.as_secs(), config.tokens.audience.len()), (5400, 2));
+    assert_eq!((config.http.listen.to_string(), config.http.body_limit), ("[::1]:8443".into(), 2048));
+    assert!(!config.database.migrate_on_start);
+    assert_eq!(config.database.address.expose(), "postgres://u:0123@h/db");
+    assert_eq!(config.wechat.apps[0].app_secret.expose(), "0123");
+}
+
+#[test]
+fn paths_are_relative_to_the_config_file() {
+    let folder = folder();
+    let config = load(folder.path(), &[]).unwrap();
+    assert_eq!(config.tokens.keys[0].file, folder.path().join("first.pem"));
+    let wanted = format!("sqlite://{}?mode=rwc", folder.path().join("data/wxgate.sqlite").display());
+    assert_eq!(config.database.address.expose(), wanted);
+}
+
+#[test]
+fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
+    let problems = Loaded::from(
+        r#"
+        extra = 1
+        [http]
+        listen = "8080"
+        timeout = "5s"
+        trusted_proxies = ["10.0.0.0/8", "somewhere"]
+        [wechat]
+        timeout = "soon"
+        base_url = "http://api.weixin.qq.com/"
+        apps = [{ id = "wx 1", secret = "s" }, { id = "wx2", secret = "s", secret_file = "f" }, { id = "wx2" }]
+        [tokens]
+        issuer = "https://auth.example.com/"
+        audience = []
+        typ = "jwt"
+        claims = ["nickname", "phone"]
+        keys = [{ file = "no/such.pem", sign_form = 2026-12-01T00:00:00Z }]
+        [secrets]
+        column_keys = [{ id = "k1", file = "no/such.key" }]
+        [accounts]
+        registration = true
+        [log]
+        level = "verbose"
+        "#,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    extra: unknown field `extra`, expected one of `http`, `database`, `wechat`, `tokens`, `secrets`, `accounts`, `internal`, `log`
+    http.listen: "8080" is no address; write "127.0.0.1:8080" or "[::]:8080"
+    http.timeout: unknown field `timeout`, expected one of `listen`, `internal_listen`, `trusted_proxies`, `request_timeout`, `body_limit`, `utc_offset`
+    http.trusted_proxies: "somewhere" is no network; write "10.0.0.0/8" or "10.0.0.1"
+    wechat.apps[0].id: "wx 1" must be 1 to 32 of A-Z, a-z, 0-9, _ and -
+    wechat.apps[1].secret: is given twice: keep it or secret_file, not both
+    wechat.apps[2].id: "wx2" stands twice
+    wechat.apps[2].secret: is missing: give it, or secret_file
+    wechat.base_url: must be https:// (http:// only for this machine: the AppSecret travels in it)
+    wechat.base_url: must not end in a slash
+    wechat.timeout: "soon" is no duration; write "90s", "5m" or "2h"
+    tokens.audience: must name at least one service
+    tokens.claims: "phone" is none of: nickname, picture, preferred_username, user_level
+    tokens.issuer: must be a bare origin in lower case, no path and no trailing slash, e.g. "https://auth.example.com"
+    tokens.keys[0].file: no/such.pem can't be read: No such file or directory (os error 2)
+    tokens.keys[0].sign_form: unknown field `sign_form`, expected one of `file`, `sign_from`, `revoked`
+    tokens.typ: "jwt" is none of: JWT, at+jwt
+    secrets.column_keys[0].file: no/such.key can't be read: No such file or directory (os error 2)
+    secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys
+    accounts.registration: is not in this version: accounts come with a later one; set it to false
+    log.level: "verbose" is none of: error, warn, info, debug, trace
+    "#);
+}
+
+#[test]
+fn an_empty_configuration_says_what_it_takes_and_which_command_makes_it() {
+    let problems = Loaded::from("").unwrap_err();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    wechat.apps: no mini-program is configured: add [[wechat.apps]] with id and secret_file
+    tokens.issuer: is missing: the gateway's public origin, e.g. "https://auth.example.com"
+    tokens.keys: no signing key: run `wxgate init` for a new configuration with its keys, or `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out keys/first.pem` and add [[tokens.keys]] with file = "keys/first.pem"
+    secrets.column_keys: no column key: run `wxgate init` for a new configuration with its keys, or `openssl rand -base64 -out keys/column-k1.key 32` and add [[secrets.column_keys]] with id = "k1" and file = "keys/column-k1.key"
+    secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys
+    "#);
+}
+
+#[test]
+fn keys_that_will_not_do_are_named_with_the_command_that_mends_them() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("column.key", "dG9vIHNob3J0");
+    write("index.key", "no base64!");
+    let tag = |tag: &str| pem::encode(&pem::Pem::new(tag, b"whatever".as_slice()));
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let mut said = String::new();
+    for (pem, what) in [
+        (tag("EC PRIVATE KEY"), "SEC1"),
+        (tag("PUBLIC KEY"), "public"),
+        (tag("ENCRYPTED PRIVATE KEY"), "encrypted"),
+        (tag("PRIVATE KEY"), "garbage in PEM"),
+        ("garbage".to_owned(), "garbage"),
+        (keys::p256()[..100].to_owned(), "cut short"),
+    ] {
+        write("first.pem", &pem);
+        let config = load(folder.path(), &[]).unwrap();
+        let problems = App::check(&config, &clock).unwrap_err();
+        assert_eq!(problems.len(), 3, "{what}: {problems:?}");
+        let text = problems.iter().find(|problem| problem.key.starts_with("tokens")).unwrap().to_string();
+        said.push_str(&format!("{what}: {}\n", text.replace(&folder.path().display().to_string(), "")));
+    }
+    insta::assert_snapshot!(said, @r#"
+    SEC1: tokens.keys[0].file: /first.pem: is in the old form; `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW` makes PKCS#8 of it
+    public: tokens.keys[0].file: /first.pem: is a public key; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
+    encrypted: tokens.keys[0].file: /first.pem: is encrypted; `openssl pkcs8 -in FILE -out NEW` takes the passphrase off (protect the file by its mode)
+    garbage in PEM: tokens.keys[0].file: /first.pem: this key is of a kind or size that isn't supported; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
+    garbage: tokens.keys[0].file: /first.pem: is no PEM that can be read; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
+    cut short: tokens.keys[0].file: /first.pem: is no PEM that can be read; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
+    "#);
+    // The good kinds are read.
+    for pem in [keys::p256(), keys::ed25519(), keys::rsa()] {
+        write("first.pem", &pem);
+        let problems = App::check(&load(folder.path(), &[]).unwrap(), &clock).unwrap_err();
+        assert!(problems.iter().all(|problem| problem.key.starts_with("secrets")), "{problems:?}");
+    }
+}
+
+#[test]
+fn what_is_shown_holds_every_setting_and_no_secret() {
+    let folder = folder();
+    let config = load(
+        folder.path(),
+        &[
+            (
+                "WXGATE_DATABASE__URL",
+                "postgres://user:pass-word-1@db.internal/wxgate?sslpassword=pass-word-2",
+            ),
+            ("WXGATE_INTERNAL__CREDENTIALS", r#"[{ name = "pay", token = "pay-token-1" }]"#),
+        ],
+    )
+    .unwrap();
+    let shown = config.show();
+    let column = std::fs::read_to_string(folder.path().join("column.key")).unwrap();
+    for secret in ["pass-word", "inner-app-secret", "pay-token", &column, "PRIVATE"] {
+        assert!(!shown.contains(secret) && !format!("{config:?}").contains(secret), "{secret} is shown");
+    }
+    // Every key of the defaults stands in it, and what it prints is TOML.
+    let defaults = include_str!("../../config.default.toml");
+    let keys = defaults
+        .lines()
+        .filter(|line| !line.contains("sign_from"))
+        .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.trim_start_matches("# ")));
+    for key in keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
+        let key = key.trim_end_matches("_file");
+        assert!(
+            shown.contains(&format!("{key} = ")) || shown.contains(&format!(".{key}]]")),
+            "{key} is not shown:\n{shown}"
+        );
+    }
+    config_rs(&shown);
+}
+
+fn config_rs(toml: &str) {
+    let file = ::config::File::from_str(toml, ::config::FileFormat::Toml);
+    ::config::Config::builder().add_source(file).build().unwrap();
+}

@@ -1,0 +1,102 @@
+//! The real binary as a process: what it prints, and its end.
+
+use std::collections::HashMap;
+use std::io::{BufRead as _, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+pub(crate) struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    printed: Vec<String>,
+}
+
+/// What a finished run said.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+fn command(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
+    let inherited: HashMap<_, _> =
+        std::env::vars().filter(|(name, _)| !name.starts_with("WXGATE_")).collect();
+    command.current_dir(folder).args(arguments).env_clear().envs(inherited).envs(environment.iter().copied());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
+    let output = command(folder, arguments, environment).output().unwrap();
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+impl Process {
+    /// Starts it.
+    pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(folder, arguments, environment);
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
+        let (sender, lines) = channel();
+        let streams: [Box<dyn Read + Send>; 2] =
+            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+        for stream in streams {
+            let sender = sender.clone();
+            std::thread::spawn(move || {
+                for line in BufReader::new(stream).lines().map_while(Result::ok) {
+                    if sender.send(line).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        Self { child, lines, printed: Vec::new() }
+    }
+
+    /// Reads on until a line holds this, and gives that line.
+    #[track_caller]
+    pub(crate) fn wait_for(&mut self, text: &str) -> String {
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(60)) {
+                Ok(line) => {
+                    self.printed.push(line.clone());
+                    if line.contains(text) {
+                        return line;
+                    }
+                }
+                Err(_) => panic!("{text:?} was never printed:\n{}", self.printed.join("\n")),
+            }
+        }
+    }
+
+    /// What it has printed so far, up to the last line waited for.
+    pub(crate) fn printed(&self) -> &[String] {
+        &self.printed
+    }
+
+    /// Asks it to end, and gives all that it printed.
+    pub(crate) fn end(mut self) -> (ExitStatus, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        let status = self.child.wait().unwrap();
+        while let Ok(line) = self.lines.recv() {
+            self.printed.push(line);
+        }
+        (status, std::mem::take(&mut self.printed).join("\n"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

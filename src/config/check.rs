@@ -35,6 +35,11 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "database.url",
         "must start with sqlite://, postgres:// or mysql:// (for MariaDB too)",
     );
+    rule(
+        !address.contains(":memory:"),
+        "database.url",
+        "must be a file: a database in memory has no second connection, and is gone with the process",
+    );
     rule(config.database.max_connections >= 1, "database.max_connections", "must be at least 1");
 
     let wechat = &config.wechat;

@@ -21,7 +21,7 @@ impl Store {
             // One writer: with more, they wait for each other inside SQLite and end in "database is locked".
             let write = Database::connect(options(config, 1)).await?;
             let mut readers = options(config, SQLITE_READERS);
-            readers.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).read_only(true));
+            readers.map_sqlx_sqlite_opts(move |sqlite| durable(sqlite.filename(&file)).read_only(true));
             return Ok(Self { write, read: Database::connect(readers).await? });
         }
         let pool = Database::connect(options(config, config.max_connections)).await?;
@@ -42,11 +42,18 @@ pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnec
 /// The file behind a SQLite address.
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     let path = url.strip_prefix("sqlite://")?;
-    Some(PathBuf::from(path.split('?').next().unwrap_or(path)))
+    // From the right: a folder may have a ? in its name, a query none.
+    Some(PathBuf::from(path.rsplit_once('?').map_or(path, |(path, _)| path)))
 }
 
 fn options(config: &config::Database, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.address.expose());
+    if let Some(file) = sqlite_file(config.address.expose()) {
+        // The path by itself: inside a URL, a % or # in a folder's name would mean something else.
+        let query = config.address.expose().rsplit_once('?').map_or("", |(_, query)| query);
+        options = ConnectOptions::new(format!("sqlite://wxgate.sqlite?{query}"));
+        options.map_sqlx_sqlite_opts(move |sqlite| durable(sqlite.filename(&file)));
+    }
     options
         .max_connections(connections)
         .acquire_timeout(config.acquire_timeout)
@@ -54,8 +61,7 @@ fn options(config: &config::Database, connections: u32) -> ConnectOptions {
         // A ping before every statement would double the trips; a dead connection shows itself at its first use.
         .test_before_acquire(false)
         // sqlx's own log would name every statement, at any level.
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(durable);
+        .sqlx_logging(false);
     options
 }
 

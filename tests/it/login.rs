@@ -260,3 +260,25 @@ on_each_database! {
         assert_eq!(json!(user.id), session["userInfo"]["userId"]);
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_every_connection_to_the_database_breaks_the_next_logins_find_new_ones() {
+    let world = World::on(Kind::Postgres).await;
+    world.login("alice").await;
+    let connection = world.database.connect(&world.folder()).await;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    sea_orm::ConnectionTrait::execute_unprepared(&connection, sql).await.unwrap();
+    // Each broken connection may cost one request, which is told to come again; no more than the pool has.
+    let mut refused = 0;
+    loop {
+        let code = world.code("alice").await;
+        let answer = world.post("/v1/login", &json!({ "code": code })).await;
+        if answer.code() == 200 {
+            break;
+        }
+        answer.refused(503, "store_unavailable");
+        refused += 1;
+        assert!(refused <= 8, "the pool does not heal");
+    }
+}

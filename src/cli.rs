@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::app::StartError;
+use crate::app::{App, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Layers, Problem};
 
@@ -82,12 +82,18 @@ pub fn main() -> ExitCode {
         }
     };
     let file = arguments.config.as_deref();
+    if file.is_some()
+        && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
+    {
+        eprintln!("wxgate: --config is for serve, migrate and config; this command reads none");
+        return ExitCode::from(2);
+    }
     let outcome = runtime.block_on(async {
         match arguments.command {
             Command::Dev(options) => dev::run(options).await,
             Command::Init(options) => init::run(&options),
             Command::Serve => serve::run(load(file)?).await,
-            Command::Migrate(command) => migrate::run(&command, &load(file)?).await,
+            Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
             Command::Config(command) => config_command::run(&command, file),
             Command::Simulate(options) => simulate::run(options).await,
         }
@@ -117,10 +123,22 @@ fn count(problems: usize) -> String {
     if problems == 1 { "one problem".into() } else { format!("{problems} problems") }
 }
 
-/// The configuration of `--config`, the working directory and the environment.
+/// The configuration of `--config`, the working directory and the environment, checked to the last key.
 fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    match inspect(file) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(Failure::Config(problems)),
+    }
+}
+
+/// The same, with what could be read in spite of its problems.
+fn inspect(file: Option<&Path>) -> (Option<Config>, Vec<Problem>) {
     let layers = Layers { file: found(file), environment: environment(), ..Layers::default() };
-    config::load(&layers).map_err(Failure::Config)
+    let (config, mut problems) = config::inspect(&layers);
+    if let Some(Err(more)) = config.as_ref().map(|config| App::check(config, &clock())) {
+        problems.extend(more);
+    }
+    (config, problems)
 }
 
 /// The named file, or the working directory's.

@@ -14,13 +14,13 @@ use serde::Deserialize;
 use crate::clock::Timestamp;
 use crate::secret::{AppSecret, ConfigSecret};
 
-mod check;
+pub(crate) mod check;
 mod files;
 mod layers;
 mod show;
 mod values;
 
-pub use layers::{Layers, load};
+pub use layers::{Layers, inspect, load};
 pub use values::{Inline, Level, LogFormat, TokenType};
 
 /// One thing that is wrong with the configuration.
@@ -184,7 +184,7 @@ pub struct TokenKey {
     /// From when on it signs; none: from the beginning.
     #[serde(default)]
     pub sign_from: Option<Timestamp>,
-    /// Out at once.
+    /// Out at once; its file is no longer read, so that a stolen key can be deleted.
     #[serde(default)]
     pub revoked: bool,
     /// What the file holds.

@@ -77,9 +77,9 @@ impl Error {
         self.detail.clone().unwrap_or_else(|| self.code.advice())
     }
 
-    /// When to try again, if trying again can help.
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after.or_else(|| self.code.retry_after())
+    /// For Retry-After: when to try again, if trying again can help; whole seconds, one at the least.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.or_else(|| self.code.retry_after()).map(|span| span.as_secs().max(1))
     }
 }
 

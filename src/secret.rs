@@ -3,7 +3,10 @@
 //! Each wraps its text, redacts `Debug` and wipes itself on drop; reading one is a visible call of `expose`. They
 //! implement neither `Display` nor `Serialize`, so that a log line, an error or a JSON body can't take one by accident.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 macro_rules! secret {
     ($(#[$doc:meta])* $name:ident) => {
@@ -56,8 +59,24 @@ secret! {
     ConfigSecret
 }
 secret! {
+    /// A phone number (E.164).
+    Phone
+}
+secret! {
+    /// WeChat's access_token for its server API.
+    ServerToken
+}
+secret! {
     /// An issued access token.
     AccessToken
+}
+
+impl SessionKey {
+    /// The AES key that the text encodes; none if it is no base64 of 16 bytes.
+    pub fn bytes(&self) -> Option<Zeroizing<[u8; 16]>> {
+        let bytes = Zeroizing::new(STANDARD.decode(self.expose()).ok()?);
+        <[u8; 16]>::try_from(bytes.as_slice()).ok().map(Zeroizing::new)
+    }
 }
 
 /// An openid or unionid as WeChat writes them; anything else is not stored (SQL collations disagree about the rest).

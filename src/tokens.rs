@@ -40,13 +40,16 @@ impl Tokens {
     pub fn from_config(config: &config::Tokens, now: Timestamp) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut entries: Vec<Entry<SigningKey>> = Vec::new();
-        for (at, listed) in config.keys.iter().enumerate() {
+        // A file that couldn't be read has been reported where it was; a revoked key is as if it weren't listed.
+        let given =
+            config.keys.iter().enumerate().filter(|(_, key)| !key.pem.expose().is_empty() && !key.revoked);
+        for (at, listed) in given {
             let name = format!("tokens.keys[{at}].file");
             match SigningKey::from_pem(listed.pem.expose()) {
                 Ok(key) if entries.iter().any(|entry| entry.key.kid() == key.kid()) => {
                     problems.push(Problem::new(name, "is the same key as another in the list"));
                 }
-                Ok(key) => entries.push(Entry { key, sign_from: listed.sign_from, revoked: listed.revoked }),
+                Ok(key) => entries.push(Entry { key, sign_from: listed.sign_from, revoked: false }),
                 Err(text) => problems.push(Problem::new(name, format!("{}: {text}", listed.file.display()))),
             }
         }
@@ -57,6 +60,9 @@ impl Tokens {
         let ring =
             Keyring::new(entries, retention).map_err(|text| vec![Problem::new("tokens.keys", text)])?;
         if ring.signer(now).is_none() {
+            if config.keys.iter().all(|key| key.pem.expose().is_empty() && !key.revoked) {
+                return Err(problems);
+            }
             let text = "none signs now: every key is revoked, or its sign_from lies ahead; \
                         a key without sign_from signs from the beginning";
             return Err(vec![Problem::new("tokens.keys", text)]);

@@ -81,7 +81,10 @@ impl Vault {
     pub fn from_config(secrets: &Secrets) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let mut keys = Vec::new();
-        for (at, key) in secrets.column_keys.iter().enumerate() {
+        // What is missing altogether has been reported where it was read.
+        let given =
+            secrets.column_keys.iter().enumerate().filter(|(_, key)| !key.material.expose().is_empty());
+        for (at, key) in given {
             match key_of(key.material.expose()) {
                 Ok(secret) => {
                     // RFC 5869: extract once, expand per cell.
@@ -91,11 +94,14 @@ impl Vault {
                 Err(text) => problems.push(Problem::new(format!("secrets.column_keys[{at}].key"), text)),
             }
         }
-        let index = key_of(secrets.index.expose())
-            .map_err(|text| problems.push(Problem::new("secrets.index_key", text)))
-            .map(|secret| hmac::Key::new(hmac::HMAC_SHA256, &secret));
+        let index = match secrets.index.expose() {
+            "" => None,
+            text => key_of(text).map_err(|text| problems.push(Problem::new("secrets.index_key", text))).ok(),
+        };
         match index {
-            Ok(index) if problems.is_empty() => Ok(Self { keys, index }),
+            Some(secret) if problems.is_empty() => {
+                Ok(Self { keys, index: hmac::Key::new(hmac::HMAC_SHA256, &secret) })
+            }
             _ => Err(problems),
         }
     }

@@ -9,20 +9,24 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{self, Problem};
 use crate::error::{Code, Error, Result};
-use crate::secret::{AppSecret, LoginCode, OpenId, SessionKey, UnionId};
+use crate::secret::{AppSecret, LoginCode, OpenId, Phone, SessionKey, UnionId};
 
+mod access_token;
+mod check;
 mod client;
 mod codes;
+pub mod encrypted;
 mod errcode;
+mod phone;
 mod session;
 pub mod simulator;
 
 /// One mini-program.
-#[derive(Debug, Clone)]
 pub struct App {
     /// Its appid.
     pub id: String,
     secret: AppSecret,
+    token: access_token::Cache,
 }
 
 /// Who a code was.
@@ -38,7 +42,7 @@ pub struct WechatSession {
 
 /// Our client.
 pub struct Wechat {
-    apps: Vec<Arc<App>>,
+    apps: Vec<App>,
     client: client::Client,
     codes: codes::Codes,
     clock: Arc<dyn Clock>,
@@ -52,8 +56,12 @@ impl Wechat {
     ) -> std::result::Result<Self, Vec<Problem>> {
         let client = client::Client::new(config)
             .map_err(|error| vec![Problem::new("wechat", format!("no HTTP client: {error}"))])?;
-        let apps = config.apps.iter().map(|app| App { id: app.id.clone(), secret: app.app_secret.clone() });
-        Ok(Self { apps: apps.map(Arc::new).collect(), client, codes: codes::Codes::default(), clock })
+        let apps = config.apps.iter().map(|app| App {
+            id: app.id.clone(),
+            secret: app.app_secret.clone(),
+            token: access_token::Cache::default(),
+        });
+        Ok(Self { apps: apps.collect(), client, codes: codes::Codes::default(), clock })
     }
 
     /// The app of that id, else `hint`'s if it is one of ours, else the default.
@@ -63,15 +71,34 @@ impl Wechat {
             Some(id) => find(id).ok_or(Code::UnknownApp),
             None => hint.and_then(find).or(self.apps.first()).ok_or(Code::UnknownApp),
         }
-        .map(Arc::as_ref)
         .map_err(Error::from)
     }
 
     /// Exchanges the code of wx.login (sns/jscode2session). One code goes upstream once and logs in once.
     pub async fn code2session(&self, app: &App, code: &LoginCode) -> Result<WechatSession> {
         let claim = self.codes.claim(app, code, self.clock.now())?;
-        let answer = self.client.code2session(app, code).await;
+        let answer = session::exchange(&self.client, app, code).await;
         claim.settle(&answer);
         answer
+    }
+
+    /// The phone number behind the code of the phone button (wxa/business/getuserphonenumber).
+    pub async fn phone(&self, app: &App, code: &LoginCode, openid: &OpenId) -> Result<Phone> {
+        phone::by_code(self, app, code, openid).await
+    }
+
+    /// Whether WeChat still knows this session_key (wxa/checksession): wx.checkSession's twin.
+    pub async fn check_session(&self, app: &App, openid: &OpenId, key: &SessionKey) -> Result<bool> {
+        check::check(self, app, openid, key).await
+    }
+
+    /// Has WeChat rotate the session_key (wxa/resetusersessionkey); none if it no longer knows the old one.
+    pub async fn reset_session(
+        &self,
+        app: &App,
+        openid: &OpenId,
+        key: &SessionKey,
+    ) -> Result<Option<SessionKey>> {
+        check::reset(self, app, openid, key).await
     }
 }

@@ -24,7 +24,7 @@ pub struct Model {
     pub session_key_tag: Vec<u8>,
     /// When this session_key was first seen.
     pub session_key_at: i64,
-    /// Sealed: the session_key before this one.
+    /// The session_key before this one: the envelope moves here as it is, so it opens in the cell `session_key`.
     pub previous_session_key: Option<Vec<u8>>,
     /// When this identity last logged in.
     pub last_login_at: i64,

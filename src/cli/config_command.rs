@@ -4,8 +4,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::{Failure, Outcome, clock, found, load};
-use crate::app::App;
+use super::{Failure, Outcome, found, inspect};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -16,15 +15,17 @@ pub(super) enum Command {
 }
 
 pub(super) fn run(command: &Command, file: Option<&Path>) -> Outcome {
-    let config = load(file)?;
-    match command {
-        Command::Check => {
-            App::check(&config, &clock()).map_err(Failure::Config)?;
-            let source = found(file)
-                .map_or("the defaults and the environment".into(), |file| file.display().to_string());
-            println!("{source}: no problem found. (The database and WeChat were not asked.)");
-        }
-        Command::Show => print!("{}", config.show()),
+    let (config, problems) = inspect(file);
+    if let (Command::Show, Some(config)) = (command, &config) {
+        print!("{}", config.show());
+    }
+    if !problems.is_empty() {
+        return Err(Failure::Config(problems));
+    }
+    if let Command::Check = command {
+        let source =
+            found(file).map_or("the defaults and the environment".into(), |file| file.display().to_string());
+        println!("{source}: no problem found. (The database and WeChat were not asked.)");
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::files::{private_directory, private_file, random_key, signing_key};
 use super::{Failure, Outcome, clock};
+use crate::config::check;
 
 #[derive(Args)]
 pub(super) struct Options {
@@ -26,12 +27,8 @@ pub(super) fn run(options: &Options) -> Outcome {
     {
         return Err(Failure::Other(format!("--appid {appid:?} is no AppID")));
     }
-    if let Some(issuer) = &options.issuer
-        && issuer.contains(['"', '\\', '\n'])
-    {
-        return Err(Failure::Other(format!(
-            "--issuer {issuer:?} is no origin, e.g. https://auth.example.com"
-        )));
+    if let Some(issuer) = &options.issuer {
+        check::bare_origin(issuer).map_err(|text| Failure::Other(format!("--issuer {issuer:?} {text}")))?;
     }
     let month = clock().now().strftime("%Y-%m").to_string();
     let appid = options.appid.as_deref().unwrap_or("wx0123456789abcdef");
@@ -78,25 +75,31 @@ internal_listen = "127.0.0.1:9090"
 trusted_proxies = ["127.0.0.1/32"] # whose X-Forwarded-For counts
 
 [database]
-url = "sqlite://data/wxgate.sqlite?mode=rwc"   # or postgres://…, mysql://… (then better: url_file = "keys/database.url")
+# Or postgres://…, mysql://…; as that holds a password, better url_file = "keys/database.url".
+url = "sqlite://data/wxgate.sqlite?mode=rwc"
 
 [[wechat.apps]]
 id = "{appid}"
-secret_file = "keys/{appid}.secret"            # the AppSecret, from mp.weixin.qq.com
+# The AppSecret, from mp.weixin.qq.com:
+secret_file = "keys/{appid}.secret"
 
 [tokens]
-issuer = "{issuer}"                            # the public origin, e.g. "https://auth.example.com"
-audience = ["api"]                             # your services
+# The gateway's public origin, e.g. "https://auth.example.com":
+issuer = "{issuer}"
+# Your services:
+audience = ["api"]
 
 [[tokens.keys]]
 file = "keys/{month}.pem"
 
 [secrets]
-index_key_file = "keys/index.key"              # keep it for ever: phones are found by it
+# Keep it for ever: phones are found by it.
+index_key_file = "keys/index.key"
 
 [[secrets.column_keys]]
 id = "k1"
-file = "keys/column-k1.key"                    # without it the sealed columns are lost: back it up
+# Without it the sealed columns are lost: back it up.
+file = "keys/column-k1.key"
 
 [log]
 format = "json"

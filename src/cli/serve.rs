@@ -11,7 +11,6 @@ use crate::{http, telemetry};
 
 pub(super) async fn run(config: Config) -> Outcome {
     let clock = clock();
-    App::check(&config, &clock).map_err(Failure::Config)?;
     telemetry::init(&config.log);
     let public_side = listen("http.listen", config.http.listen).await?;
     let internal_side = listen("http.internal_listen", config.http.internal_listen).await?;

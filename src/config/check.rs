@@ -87,15 +87,13 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
     rule(
         !tokens.keys.is_empty(),
         "tokens.keys",
-        "no signing key: run `wxgate init` for a new configuration with its keys, or `openssl genpkey -algorithm EC \
-         -pkeyopt ec_paramgen_curve:P-256 -out keys/first.pem` and add [[tokens.keys]] with file = \"keys/first.pem\"",
+        "no signing key: `wxgate init` writes a configuration with its keys; keys/README.md makes one by hand",
     );
 
     rule(
         !config.secrets.column_keys.is_empty(),
         "secrets.column_keys",
-        "no column key: run `wxgate init` for a new configuration with its keys, or `openssl rand -base64 -out \
-         keys/column-k1.key 32` and add [[secrets.column_keys]] with id = \"k1\" and file = \"keys/column-k1.key\"",
+        "no column key: `wxgate init` writes a configuration with its keys; keys/README.md makes one by hand",
     );
 
     rule(
@@ -135,7 +133,7 @@ fn distinct<'n>(names: impl Iterator<Item = &'n str>, list: &str, field: &str, p
 }
 
 /// An issuer is compared to the byte by every sibling, so it has one form: scheme and host, nothing behind.
-fn bare_origin(issuer: &str) -> Result<(), String> {
+pub(crate) fn bare_origin(issuer: &str) -> Result<(), String> {
     const EXAMPLE: &str = "e.g. \"https://auth.example.com\"";
     if issuer.is_empty() {
         return Err(format!("is missing: the gateway's public origin, {EXAMPLE}"));

@@ -26,7 +26,9 @@ pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<
     }
     for (index, key) in config.tokens.keys.iter_mut().enumerate() {
         key.file = directory.join(&key.file);
-        if let Some(pem) = reader.file(&format!("tokens.keys[{index}].file"), &key.file) {
+        if !key.revoked
+            && let Some(pem) = reader.file(&format!("tokens.keys[{index}].file"), &key.file)
+        {
             key.pem = pem;
         }
     }

@@ -28,13 +28,51 @@ pub struct Layers {
 
 /// Reads, resolves and checks. `Err` holds every problem found, in the order of the file.
 pub fn load(layers: &Layers) -> Result<Config, Vec<Problem>> {
-    let tree = merge(layers)?;
-    let (config, mut problems) = read(tree);
-    let Some(mut config) = config else { return Err(sorted(problems)) };
-    let directory = layers.file.as_deref().and_then(Path::parent).unwrap_or(&layers.directory);
-    files::resolve(&mut config, directory, &mut problems);
-    check::check(&config, &mut problems);
-    if problems.is_empty() { Ok(config) } else { Err(sorted(problems)) }
+    match inspect(layers) {
+        (Some(config), problems) if problems.is_empty() => Ok(config),
+        (_, problems) => Err(problems),
+    }
+}
+
+/// The same, with what could be read in spite of the problems: a key that won't do can then be named along with them.
+pub fn inspect(layers: &Layers) -> (Option<Config>, Vec<Problem>) {
+    let tree = match merge(layers) {
+        Ok(tree) => tree,
+        Err(problems) => return (None, problems),
+    };
+    let (mut config, mut problems) = read(tree);
+    if let Some(config) = &mut config {
+        let directory = layers.file.as_deref().and_then(Path::parent).unwrap_or(&layers.directory);
+        files::resolve(config, directory, &mut problems);
+        check::check(config, &mut problems);
+    }
+    name_variables(&layers.environment, &mut problems);
+    (config, sorted(problems))
+}
+
+/// Says which variable a problem came from, and finds the ones that miss an underscore.
+fn name_variables(environment: &HashMap<String, String>, problems: &mut Vec<Problem>) {
+    for problem in problems.iter_mut() {
+        let name = format!(
+            "WXGATE_{}",
+            problem.key.split('[').next().unwrap_or_default().replace('.', "__").to_uppercase()
+        );
+        if environment.contains_key(&name) {
+            problem.text.push_str(&format!(" (from {name})"));
+        }
+    }
+    for name in environment.keys().filter(|name| name.starts_with("WXGATE_") && !name.contains("__")) {
+        let rest = name["WXGATE_".len()..].to_lowercase();
+        if let Some((section, key)) =
+            rest.split_once('_').filter(|(section, _)| DEFAULTS.contains(&format!("\n[{section}]\n")))
+        {
+            let right = format!("WXGATE_{}__{}", section.to_uppercase(), key.to_uppercase());
+            problems.push(Problem::new(
+                name,
+                format!("is no setting: two underscores stand between section and key, {right}"),
+            ));
+        }
+    }
 }
 
 /// By section as the default file has them, then by setting: the same problems are always told alike.
@@ -73,11 +111,27 @@ fn merge(layers: &Layers) -> Result<Value, Vec<Problem>> {
     let scalars = scalars.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let environment =
         Environment::with_prefix("WXGATE").prefix_separator("_").separator("__").source(Some(scalars));
-    let merged = builder
-        .add_source(environment)
-        .build()
-        .map_err(|error| vec![Problem::new("config", error.to_string())])?;
+    let broken = |error: config::ConfigError| vec![Problem::new("config", error.to_string())];
+    let mut below = builder.build().map_err(broken)?;
+    give_way(&mut below.cache, &layers.environment);
+    let merged =
+        config::Config::builder().add_source(below).add_source(environment).build().map_err(broken)?;
     Ok(merged.cache)
+}
+
+/// A secret from the environment lies over the file's, whichever of its two forms either has.
+fn give_way(below: &mut Value, environment: &HashMap<String, String>) {
+    for (section, key) in [("database", "url"), ("secrets", "index_key")] {
+        let variable = |key: &str| format!("WXGATE_{}__{}", section.to_uppercase(), key.to_uppercase());
+        let both = [key.to_owned(), format!("{key}_file")];
+        if both.iter().any(|key| environment.contains_key(&variable(key)))
+            && let Some(table) = descend(below, &[Segment::Map { key: section.to_owned() }])
+        {
+            for key in &both {
+                remove(table, key);
+            }
+        }
+    }
 }
 
 fn is_list(value: &str) -> bool {

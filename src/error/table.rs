@@ -47,6 +47,11 @@ macro_rules! codes {
                 match self { $(Self::$name => Text::fixed($zh_advice, $en_advice),)* }
             }
 
+            /// Whether somebody who runs the gateway should look, rather than the client.
+            pub const fn is_for_the_operator(self) -> bool {
+                self.status() >= 500 || matches!(self, Self::WechatThrottled)
+            }
+
             /// When trying again may help.
             pub const fn retry_after(self) -> Option<Duration> {
                 match self {
@@ -75,8 +80,8 @@ codes! {
         zh "不支持的请求格式" / "请使用 Content-Type: application/json；表单编码会把 + 变成空格，因此不接受。",
         en "The body's type is not supported" / "Use Content-Type: application/json; a form would turn + into a space, so none is accepted." }
     NotFound { "not_found", 404, errno 402,
-        zh "没有这个地址" / "请核对路径，接口文档见 /docs。",
-        en "There is nothing at this address" / "Check the path; the API is described at /docs." }
+        zh "没有这个地址" / "请核对路径，接口文档见公网地址的 /docs。",
+        en "There is nothing at this address" / "Check the path; the public side describes its API at /docs." }
     MethodNotAllowed { "method_not_allowed", 405, errno 402,
         zh "该地址不支持这个请求方法" / "请使用响应头 Allow 中列出的方法。",
         en "This address does not take that method" / "Use one of the methods in the Allow header." }

@@ -151,6 +151,7 @@ pub fn user_info(rooms: &Rooms, user: &User) -> UserInfo {
         status: user.status.number(),
         user_level: user.level,
         user_level_desc: level.cloned().unwrap_or_default(),
-        last_login_time: user.last_login_at,
+        // Whole seconds: JavaScript engines agree on no other number of decimals than none and three.
+        last_login_time: user.last_login_at.and_then(|at| Timestamp::from_second(at.as_second()).ok()),
     }
 }

@@ -28,19 +28,28 @@ fn token(headers: &HeaderMap, accepted: &[String]) -> Result<AccessToken, Error>
     for name in accepted {
         let Some(value) = headers.get(name) else { continue };
         let Ok(value) = value.to_str() else { return Err(Code::TokenInvalid.into()) };
-        // Programs that have no token yet send what their storage gave them: '' or the word undefined.
         let value = value.trim();
-        if value.is_empty() || value == "undefined" || value == "null" {
+        let (scheme, rest) = match value.split_once(' ') {
+            Some((scheme, rest)) => (scheme, rest.trim()),
+            None if value.eq_ignore_ascii_case("Bearer") => ("Bearer", ""),
+            None => ("", value),
+        };
+        // Programs that have no token yet send what their storage gave them: '' or the word undefined.
+        if matches!(rest, "" | "undefined" | "null") {
             continue;
         }
-        let (scheme, rest) = value.split_once(' ').unwrap_or(("", value));
-        let token = match scheme {
-            scheme if scheme.eq_ignore_ascii_case("Bearer") => rest.trim(),
-            "" if !name.eq_ignore_ascii_case("authorization") => rest,
+        match scheme {
+            "" if name.eq_ignore_ascii_case("authorization") => {
+                return Err(Error::from(Code::TokenInvalid).with_detail(
+                    "Authorization 的值应为 \"Bearer \" 加 token。",
+                    "Authorization takes the word Bearer, a space, and the token.",
+                ));
+            }
+            "" => return Ok(AccessToken::new(rest)),
+            scheme if scheme.eq_ignore_ascii_case("Bearer") => return Ok(AccessToken::new(rest)),
             // Another scheme is for somebody else on the way.
-            _ => continue,
-        };
-        return Ok(AccessToken::new(token));
+            _ => {}
+        }
     }
     Err(Code::TokenMissing.into())
 }
@@ -64,7 +73,8 @@ mod tests {
         assert_eq!(read(&[("authorization", "bearer  abc ")]), Ok("abc".into()));
         assert_eq!(read(&[("x-litemall-token", "abc")]), Ok("abc".into()));
         assert_eq!(read(&[("authorization", "Basic eA=="), ("x-litemall-token", "abc")]), Ok("abc".into()));
-        for nothing in ["", "undefined", "null", "Basic eA=="] {
+        assert_eq!(read(&[("authorization", "abc")]), Err(Code::TokenInvalid), "the word Bearer is missing");
+        for nothing in ["", "undefined", "null", "Bearer", "Bearer ", "Bearer undefined", "Basic eA=="] {
             assert_eq!(read(&[("authorization", nothing)]), Err(Code::TokenMissing), "{nothing:?}");
         }
         assert_eq!(read(&[]), Err(Code::TokenMissing));

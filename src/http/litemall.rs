@@ -2,12 +2,12 @@
 //! HTTP 200 throughout, `{errno, errmsg, data}`, Chinese only.
 
 use axum::extract::State;
+use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::json;
 
 use super::AppState;
 use super::bearer::LoggedIn;
@@ -68,12 +68,20 @@ async fn info(State(app): State<AppState>, LoggedIn(user): LoggedIn) -> Json<Env
     Envelope::of(user_info(&app.rooms, &user))
 }
 
+#[derive(Serialize)]
+struct Refusal {
+    errno: u16,
+    errmsg: String,
+}
+
 /// Gives an error the form of this door; the log still reads it.
 pub(super) async fn render(response: Response) -> Response {
     let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
     let errmsg = format!("{}。{}", error.code.title().zh, error.advice().zh);
-    let body = Json(json!({ "errno": error.code.errno(), "errmsg": errmsg }));
-    let mut rendered = (StatusCode::OK, body).into_response();
+    let mut rendered = (StatusCode::OK, Json(Refusal { errno: error.code.errno(), errmsg })).into_response();
+    if let Some(seconds) = error.retry_after_seconds() {
+        rendered.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     rendered.extensions_mut().insert(error);
     rendered.extensions_mut().insert(Rendered);
     rendered

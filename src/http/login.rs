@@ -68,7 +68,7 @@ impl UserInfo {
 
 /// Log in with the code of wx.login
 ///
-/// One code logs in once, whatever comes of it: after any error but 503, call wx.login again before the next try.
+/// One code logs in once, whatever comes of it: call wx.login again before every new try.
 #[utoipa::path(
     post, path = "/v1/login", tag = "login", security(()), request_body = LoginRequest,
     responses(

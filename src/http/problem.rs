@@ -68,7 +68,7 @@ pub(super) async fn render(visitor: Visitor, request: Request, next: Next) -> Re
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-    if let Some(seconds) = error.retry_after().map(|span| span.as_secs().max(1)) {
+    if let Some(seconds) = error.retry_after_seconds() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if let Some(challenge) = challenge(error.code) {

@@ -23,12 +23,23 @@ pub async fn serve(
         end.await;
         drop(stop);
     });
-    let (first, second) = tokio::join!(
-        run(public_side, public(app.clone()), stopped.clone()),
-        run(internal_side, internal(app.clone()), stopped),
-    );
+    let mut over = stopped.clone();
+    let grace = app.config.http.request_timeout;
+    let sides = async {
+        let (first, second) = tokio::join!(
+            run(public_side, public(app.clone()), stopped.clone()),
+            run(internal_side, internal(app.clone()), stopped),
+        );
+        first.and(second)
+    };
+    // No request takes longer than its timeout; a connection that is still open then has none to finish.
+    let patience = async {
+        while over.changed().await.is_ok() {}
+        tokio::time::sleep(grace).await;
+    };
+    let served = tokio::select! { served = sides => served, () = patience => Ok(()) };
     app.rooms.store.close().await;
-    first.and(second)
+    served
 }
 
 async fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> std::io::Result<()> {

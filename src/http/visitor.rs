@@ -4,6 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::Next;
@@ -55,18 +56,20 @@ pub(super) async fn introduce(State(app): State<AppState>, mut request: Request,
     if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    // Answers are somebody's own, unless a door says otherwise; X-Litemall-Token alone would not keep a shared cache away.
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     let status = response.status().as_u16();
-    let ms = started.elapsed().as_millis();
+    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (id, ip) = (&visitor.request_id, visitor.ip);
     let error = response.extensions().get::<Error>();
     let code = error.map(|error| error.code.as_str());
     let cause = error.and_then(|error| error.cause.as_deref());
-    match error.map(|error| error.code.status()) {
-        Some(500..) => {
-            tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer")
+    match error.map(|error| error.code) {
+        None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
+        Some(refused) if refused.is_for_the_operator() => {
+            tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer");
         }
         Some(_) => tracing::info!(%method, route, status, ms, request.id = %id, %ip, code, cause, "refused"),
-        None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
     }
     response
 }

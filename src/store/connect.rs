@@ -17,7 +17,7 @@ impl Store {
     pub async fn connect(config: &config::Database) -> Result<Self, DbErr> {
         let url = config.address.expose();
         if let Some(file) = sqlite_file(url) {
-            make_directory(&file)?;
+            make_private(&file)?;
             // One writer: with more, they wait for each other inside SQLite and end in "database is locked".
             let write = Database::connect(options(config, 1)).await?;
             let mut readers = options(config, SQLITE_READERS);
@@ -32,7 +32,7 @@ impl Store {
 /// A single session of its own: what a lock that belongs to a session needs.
 pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnection, DbErr> {
     if let Some(file) = sqlite_file(config.address.expose()) {
-        make_directory(&file)?;
+        make_private(&file)?;
     }
     let mut options = options(config, 1);
     options.min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
@@ -76,15 +76,19 @@ fn durable(
         .busy_timeout(Duration::from_secs(5))
 }
 
-/// SQLite makes its file but not the folder around it. Personal data: for the owner alone.
-fn make_directory(file: &Path) -> Result<(), DbErr> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) else {
-        return Ok(());
+/// Makes the folder and the file with the owner's rights alone, because the data is personal; SQLite gives its other
+/// files the rights of this one. What stands already is left as it is.
+fn make_private(file: &Path) -> Result<(), DbErr> {
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+    let failed = |what: &Path, error: std::io::Error| {
+        DbErr::Custom(format!("{} can't be made: {error}", what.display()))
     };
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| DbErr::Custom(format!("the folder {} can't be made: {error}", directory.display())))
+    if let Some(directory) = file.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+        made.map_err(|error| failed(directory, error))?;
+    }
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(failed(file, error)),
+        _ => Ok(()),
+    }
 }

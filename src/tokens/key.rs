@@ -1,7 +1,6 @@
 //! One signing key: read from PEM, tested, and parsed once.
 
 use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
 };
@@ -101,9 +100,6 @@ fn read(der: &[u8]) -> Result<(Pair, Algorithm, DecodingKey), String> {
         return Ok((Pair::Ed(pair), Algorithm::EdDSA, public));
     }
     if let Ok(pair) = RsaKeyPair::from_pkcs8(der) {
-        if pair.public_modulus_len() < KeySize::Rsa2048.len() {
-            return Err(format!("this RSA key has {} bits; {WANTED}", pair.public_modulus_len() * 8));
-        }
         let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
         return Ok((Pair::Rsa(Box::new(pair)), Algorithm::RS256, public));
     }

@@ -1,31 +1,41 @@
-//! The HTTP side: one client, its timeouts, its bounds.
+//! The HTTP side: one client, its timeouts, its bounds, and answers read strictly.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use reqwest::redirect;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
-use tokio::time::Instant;
+use zeroize::Zeroizing;
 
-use super::session::{self, Outcome};
-use super::{App, WechatSession};
+use super::errcode::{self, Errcode};
 use crate::config;
 use crate::error::{Code, Error, Result};
-use crate::secret::LoginCode;
+use crate::secret::ServerToken;
 
 /// WeChat's answers have a few hundred bytes; more than this is somebody else's.
 const LARGEST_BODY: usize = 64 * 1024;
-/// A second try wants at least this much of the deadline left.
-const WORTH_A_RETRY: Duration = Duration::from_millis(300);
 
 pub(super) struct Client {
     http: reqwest::Client,
     base_url: String,
     timeout: Duration,
-    /// Calls under way.
+    /// Exchanges under way.
     places: Semaphore,
-    /// Calls under way or waiting for a place.
+    /// Exchanges under way or waiting for a place.
     queue: Semaphore,
 }
+
+/// One request to WeChat: GET, or POST where there is a body.
+pub(super) struct Call<'c> {
+    pub(super) path: &'static str,
+    /// Besides the access_token.
+    pub(super) query: &'c [(&'c str, &'c str)],
+    pub(super) body: Option<&'c serde_json::Value>,
+}
+
+/// What WeChat answered: what was asked for, or an errcode.
+pub(super) type Reply<T> = std::result::Result<T, Errcode>;
 
 impl Client {
     pub(super) fn new(config: &config::Wechat) -> reqwest::Result<Self> {
@@ -50,56 +60,78 @@ impl Client {
         })
     }
 
-    /// One exchange within the deadline; -1 is tried once more.
-    pub(super) async fn code2session(&self, app: &App, code: &LoginCode) -> Result<WechatSession> {
+    /// Runs an exchange (one request, or the few that belong together) in a place of its own and within the deadline.
+    pub(super) async fn exchange<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let _queued = self.queue.try_acquire().map_err(|_| {
             Error::from(Code::Busy).because("wechat.max_waiting calls wait for WeChat already")
         })?;
-        let deadline = Instant::now() + self.timeout;
-        tokio::time::timeout_at(deadline, self.exchange(app, code, deadline))
+        let placed = async {
+            let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
+            work.await
+        };
+        tokio::time::timeout(self.timeout, placed)
             .await
             .unwrap_or_else(|_| Err(unavailable("WeChat did not answer within wechat.timeout")))
     }
 
-    async fn exchange(&self, app: &App, code: &LoginCode, deadline: Instant) -> Result<WechatSession> {
-        let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
-        match self.ask(app, code).await? {
-            Outcome::Session(session) => Ok(session),
-            Outcome::Refused(error) => Err(error),
-            Outcome::Busy(error) if deadline.saturating_duration_since(Instant::now()) < WORTH_A_RETRY => {
-                Err(error)
-            }
-            Outcome::Busy(_) => match self.ask(app, code).await? {
-                Outcome::Session(session) => Ok(session),
-                Outcome::Refused(error) | Outcome::Busy(error) => Err(error),
-            },
+    /// One request. An answer of "busy" is asked for once more; nothing else is, once it may have reached WeChat.
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        token: Option<&ServerToken>,
+    ) -> Result<Reply<T>> {
+        match self.send(call, token).await? {
+            Err(refused) if refused.errcode == errcode::BUSY => self.send(call, token).await,
+            reply => Ok(reply),
         }
     }
 
-    async fn ask(&self, app: &App, code: &LoginCode) -> Result<Outcome> {
-        let request = self.http.get(format!("{}/sns/jscode2session", self.base_url)).query(&[
-            ("appid", app.id.as_str()),
-            ("secret", app.secret.expose()),
-            ("js_code", code.expose()),
-            ("grant_type", "authorization_code"),
-        ]);
+    async fn send<T: DeserializeOwned>(
+        &self,
+        call: &Call<'_>,
+        token: Option<&ServerToken>,
+    ) -> Result<Reply<T>> {
+        let url = format!("{}{}", self.base_url, call.path);
+        let request = match call.body {
+            None => self.http.get(url),
+            // Whole, with its Content-Length: WeChat answers a chunked one HTTP 412.
+            Some(body) => {
+                self.http.post(url).header("content-type", "application/json").body(body.to_string())
+            }
+        };
+        let token = token.map(|token| ("access_token", token.expose()));
+        let request = request.query(&token.iter().chain(call.query).collect::<Vec<_>>());
         let mut response = request.send().await.map_err(|error| unavailable(kind(&error)))?;
         let status = response.status();
         if status != 200 {
             return Err(unavailable(format!("WeChat answered HTTP {}", status.as_u16())));
         }
-        let mut body = zeroize::Zeroizing::new(Vec::with_capacity(512));
+        let mut body = Zeroizing::new(Vec::with_capacity(512));
         while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(kind(&error)))? {
             if body.len() + chunk.len() > LARGEST_BODY {
                 return Err(unavailable("WeChat's answer is larger than 64 KiB"));
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(session::read(app, &body))
+        read(&body)
     }
 }
 
-fn unavailable(cause: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+/// Reads a body as JSON whatever its content type (sns answers text/plain). serde's own message would quote it.
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reply<T>> {
+    let errcode: Errcode = serde_json::from_slice(body).map_err(|_| garbage("no JSON object"))?;
+    if errcode.errcode != 0 {
+        return Ok(Err(errcode));
+    }
+    serde_json::from_slice(body).map(Ok).map_err(|_| garbage("not what was asked for"))
+}
+
+/// An answer that is none of WeChat's.
+pub(super) fn garbage(what: &'static str) -> Error {
+    unavailable(format!("WeChat's answer is unusable: {what}"))
+}
+
+fn unavailable(cause: impl Into<Cow<'static, str>>) -> Error {
     Error::from(Code::WechatUnavailable).because(cause)
 }
 
@@ -121,12 +153,8 @@ fn kind(error: &reqwest::Error) -> &'static str {
 fn is_tls(error: &reqwest::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
-        let text = error.to_string();
-        if text.contains("certificate")
-            || text.contains("TLS")
-            || text.contains("handshake")
-            || text.contains("tls")
-        {
+        let text = error.to_string().to_ascii_lowercase();
+        if ["certificate", "tls", "handshake"].iter().any(|word| text.contains(word)) {
             return true;
         }
         source = error.source();

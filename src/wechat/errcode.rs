@@ -1,25 +1,48 @@
 //! The errcode table: what WeChat's numbers mean for us. Only the number counts, never the text of errmsg.
 
-use std::time::Duration;
+use serde::Deserialize;
 
 use crate::error::{Code, Error};
 
 /// "system error": WeChat is busy; the one answer that is tried again.
 pub(super) const BUSY: i64 = -1;
 
-/// What an errcode means: for the client, and for the operator's log.
-///
-/// <https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html>
-pub(super) fn meaning(errcode: i64, appid: &str, clue: &str) -> Error {
-    let (code, cause) = match errcode {
+/// A refusal as WeChat writes it.
+#[derive(Deserialize)]
+pub(super) struct Errcode {
+    #[serde(default)]
+    pub(super) errcode: i64,
+    #[serde(default)]
+    errmsg: String,
+}
+
+impl Errcode {
+    /// Whether the access_token is what WeChat didn't like.
+    pub(super) fn is_stale_token(&self) -> bool {
+        matches!(self.errcode, 40001 | 40014 | 42001)
+    }
+
+    /// What it means: for the client, and for the operator's log.
+    ///
+    /// <https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html>
+    pub(super) fn meaning(&self, appid: &str) -> Error {
+        let (code, cause) = row(self.errcode);
+        let (errcode, clue) = (self.errcode, clue(self.errcode, &self.errmsg));
+        Error::from(code).because(format!("WeChat answered errcode {errcode} for app {appid}: {cause}{clue}"))
+    }
+}
+
+fn row(errcode: i64) -> (Code, &'static str) {
+    match errcode {
         BUSY => (Code::WechatUnavailable, "WeChat is busy"),
         40029 => (Code::WechatCodeInvalid, "invalid, expired or another app's code"),
         40163 => (Code::WechatCodeUsed, "code used already"),
         40226 => (Code::WechatUserBlocked, "WeChat holds the user to be high-risk"),
+        45009 => (Code::WechatThrottled, "the app's quota a day, or for a forced refresh, is used up"),
         45011 => (Code::WechatThrottled, "the app's quota a minute is used up"),
         40013 => (Code::WechatMisconfigured, "invalid appid: check wechat.apps.id"),
         40125 => (Code::WechatMisconfigured, "invalid AppSecret: check wechat.apps.secret_file"),
-        41002 | 41004 | 41008 => (
+        41002 | 41004 | 41008 | 47001 => (
             Code::WechatMisconfigured,
             "a parameter did not arrive: check what stands between us and wechat.base_url",
         ),
@@ -32,20 +55,14 @@ pub(super) fn meaning(errcode: i64, appid: &str, clue: &str) -> Error {
             "our address is not in the app's IP whitelist: add it at mp.weixin.qq.com",
         ),
         40243 => (Code::WechatMisconfigured, "the AppSecret is frozen: unfreeze it at mp.weixin.qq.com"),
+        40001 | 40014 | 42001 => (Code::WechatUnavailable, "the access_token was refused twice"),
         _ => (Code::WechatUnavailable, "an errcode we don't know"),
-    };
-    let error = Error::from(code)
-        .because(format!("WeChat answered errcode {errcode} for app {appid}: {cause}{clue}"));
-    match code {
-        // The quota is counted a minute.
-        Code::WechatThrottled => Error { retry_after: Some(Duration::from_secs(60)), ..error },
-        _ => error,
     }
 }
 
 /// What of an errmsg helps the operator and can't hold a secret: the rid (for WeChat's support) and, where WeChat
 /// complains of our address, the address.
-pub(super) fn clue(errcode: i64, errmsg: &str) -> String {
+fn clue(errcode: i64, errmsg: &str) -> String {
     let mut clue = String::new();
     let rid = errmsg.split("rid: ").nth(1).map(|rest| {
         rest.chars().take_while(|c| c.is_ascii_hexdigit() || *c == '-').take(32).collect::<String>()
@@ -76,7 +93,7 @@ mod tests {
     #[test]
     fn our_own_mistakes_are_500_for_the_caller_and_name_the_setting_for_the_operator() {
         for errcode in [40013, 40125, 41002, 41004, 41008, 50002, 40164, 40243] {
-            let error = meaning(errcode, "wx1", "");
+            let error = Errcode { errcode, errmsg: String::new() }.meaning("wx1");
             assert_eq!(error.code.status(), 500);
             assert!(error.to_string().contains("wx1"), "{error}");
         }

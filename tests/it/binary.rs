@@ -129,6 +129,34 @@ fn an_address_in_use_and_a_database_that_is_not_there_are_said_with_the_setting(
 }
 
 #[test]
+fn a_bad_key_is_told_along_with_every_other_problem_and_show_still_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), &["init", "--appid", "wx1"], &[]);
+    std::fs::write(folder.path().join("keys/index.key"), "short").unwrap();
+    let check = run(folder.path(), &["config", "check"], &[("WXGATE_LOG__LEVEL", "loud")]);
+    for said in
+        ["tokens.issuer", "wechat.apps[0].secret_file", "secrets.index_key", "log.level", "4 problems"]
+    {
+        assert!(check.code == 2 && check.stderr.contains(said), "{said}: {check:?}");
+    }
+    let show = run(folder.path(), &["config", "show"], &[]);
+    assert!(
+        show.code == 2 && show.stdout.contains("[tokens]") && show.stderr.contains("tokens.issuer"),
+        "{show:?}"
+    );
+    let bad =
+        run(folder.path(), &["init", "--dir", "elsewhere", "--issuer", "https://auth.example.com/"], &[]);
+    assert!(
+        bad.code == 1
+            && bad.stderr.contains("no trailing slash")
+            && !folder.path().join("elsewhere").exists(),
+        "{bad:?}"
+    );
+    let ignored = run(folder.path(), &["dev", "--config", "wxgate.toml"], &[]);
+    assert!(ignored.code == 2 && ignored.stderr.contains("--config"), "{ignored:?}");
+}
+
+#[test]
 fn simulate_runs_alone_and_gives_codes() {
     let folder = tempfile::tempdir().unwrap();
     let mut simulator =

@@ -71,6 +71,42 @@ fn the_environment_lies_over_the_file_and_the_file_over_the_defaults() {
 }
 
 #[test]
+fn a_secret_in_the_environment_lies_over_the_files_in_either_form() {
+    let folder = folder();
+    let other = keys::random_base64();
+    let config = load(folder.path(), &[("WXGATE_SECRETS__INDEX_KEY", &other)]).unwrap();
+    assert_eq!(config.secrets.index.expose(), other);
+    std::fs::write(folder.path().join("url"), "mysql://u@h/db\n").unwrap();
+    let config = load(folder.path(), &[("WXGATE_DATABASE__URL_FILE", "url")]).unwrap();
+    assert_eq!(config.database.address.expose(), "mysql://u@h/db");
+}
+
+#[test]
+fn a_variable_that_is_no_setting_is_named() {
+    let folder = folder();
+    let variables = [
+        ("WXGATE_HTTP_LISTEN", "127.0.0.1:1"),
+        ("WXGATE_TOKENS__TTLL", "1h"),
+        ("WXGATE_TOKENS__TTL", "soon"),
+    ];
+    let problems = load(folder.path(), &variables).unwrap_err();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    WXGATE_HTTP_LISTEN: is no setting: two underscores stand between section and key, WXGATE_HTTP__LISTEN
+    tokens.ttl: "soon" is no duration; write "90s", "5m" or "2h" (from WXGATE_TOKENS__TTL)
+    tokens.ttll: unknown field `ttll`, expected one of `issuer`, `audience`, `ttl`, `leeway`, `typ`, `verifier_cache`, `claims`, `accept_headers`, `keys` (from WXGATE_TOKENS__TTLL)
+    "#);
+}
+
+#[test]
+fn a_revoked_keys_file_may_be_deleted() {
+    let folder = folder();
+    let keys = r#"[{ file = "first.pem" }, { file = "stolen.pem", revoked = true }]"#;
+    let config = load(folder.path(), &[("WXGATE_TOKENS__KEYS", keys)]).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    App::check(&config, &clock).unwrap();
+}
+
+#[test]
 fn paths_are_relative_to_the_config_file() {
     let folder = folder();
     let config = load(folder.path(), &[]).unwrap();
@@ -138,8 +174,8 @@ fn an_empty_configuration_says_what_it_takes_and_which_command_makes_it() {
     insta::assert_snapshot!(problems.join("\n"), @r#"
     wechat.apps: no mini-program is configured: add [[wechat.apps]] with id and secret_file
     tokens.issuer: is missing: the gateway's public origin, e.g. "https://auth.example.com"
-    tokens.keys: no signing key: run `wxgate init` for a new configuration with its keys, or `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out keys/first.pem` and add [[tokens.keys]] with file = "keys/first.pem"
-    secrets.column_keys: no column key: run `wxgate init` for a new configuration with its keys, or `openssl rand -base64 -out keys/column-k1.key 32` and add [[secrets.column_keys]] with id = "k1" and file = "keys/column-k1.key"
+    tokens.keys: no signing key: `wxgate init` writes a configuration with its keys; keys/README.md makes one by hand
+    secrets.column_keys: no column key: `wxgate init` writes a configuration with its keys; keys/README.md makes one by hand
     secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys
     "#);
 }

@@ -28,7 +28,7 @@ on_each_database! {
                 "country": "",
                 "gender": 0,
                 "language": "",
-                "lastLoginTime": "2026-11-01T02:26:40.25Z",
+                "lastLoginTime": "2026-11-01T02:26:40Z",
                 "nickName": "",
                 "province": "",
                 "registerDate": "2026-11-01",
@@ -102,7 +102,7 @@ on_each_database! {
         world.clock.turn(Duration::from_secs(100));
         let second = login("2001:db8::7").await;
         assert_eq!(second["data"]["userInfo"]["userId"], info["userId"]);
-        assert_eq!(second["data"]["userInfo"]["lastLoginTime"], "2026-11-01T02:28:20.25Z");
+        assert_eq!(second["data"]["userInfo"]["lastLoginTime"], "2026-11-01T02:28:20Z");
         assert_eq!(identity().await, json!({ "last_login_at": 1_793_500_100_250_i64, "last_login_ip": "2001:db8::7", "login_count": 2 }));
 
         let token = second["data"]["token"].as_str().unwrap();

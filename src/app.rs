@@ -5,7 +5,9 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::flows::Rooms;
+use crate::flows::decrypt::Window;
 use crate::store::{Store, describe};
+use crate::throttle::PerUser;
 use crate::tokens::Tokens;
 use crate::vault::Vault;
 use crate::wechat::Wechat;
@@ -40,7 +42,13 @@ impl App {
         let Offline { wechat, vault, tokens } = offline(&config, &clock).map_err(StartError::Config)?;
         let store =
             Store::connect(&config.database).await.map_err(|error| StartError::Database(describe(&error)))?;
+        let wechat_config = &config.wechat;
         let rooms = Rooms {
+            decrypts: PerUser::new(wechat_config.decrypts_per_minute, clock.clone()),
+            window: Window {
+                previous_session_key: wechat_config.previous_session_key,
+                watermark_max_age: wechat_config.watermark_max_age,
+            },
             clock,
             wechat,
             vault,

@@ -15,6 +15,7 @@ use crate::app::{App, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Layers, Problem};
 
+mod account;
 mod config_command;
 mod dev;
 mod files;
@@ -45,6 +46,9 @@ enum Command {
     /// Bring the database's tables up to date, or say how they stand
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Look after users
+    #[command(subcommand)]
+    Account(account::Command),
     /// Check or show the configuration
     #[command(subcommand)]
     Config(config_command::Command),
@@ -94,6 +98,7 @@ pub fn main() -> ExitCode {
             Command::Init(options) => init::run(&options),
             Command::Serve => serve::run(load(file)?).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
+            Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),
             Command::Simulate(options) => simulate::run(options).await,
         }

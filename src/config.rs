@@ -5,6 +5,7 @@
 //! right. Knows nothing of what the values are for; the rooms build themselves from their section.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -128,6 +129,8 @@ pub struct Wechat {
     /// How long the session_key before the current one still opens data.
     #[serde(deserialize_with = "values::span")]
     pub previous_session_key: Duration,
+    /// How often a user may have data decrypted, a minute.
+    pub decrypts_per_minute: NonZeroU32,
     /// How old encryptedData may be.
     #[serde(deserialize_with = "values::span")]
     pub watermark_max_age: Duration,

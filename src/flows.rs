@@ -6,13 +6,18 @@ use jiff::tz::Offset;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::Store;
+use crate::throttle::PerUser;
 use crate::tokens::Tokens;
 use crate::vault::{self, Vault};
 use crate::wechat::Wechat;
 
+pub mod account;
+pub mod decrypt;
 pub mod login;
+pub mod phone;
 pub mod profile;
 pub mod session;
+pub mod wechat_session;
 
 /// The rooms that a flow may use, and the few settings that flows decide by.
 pub struct Rooms {
@@ -26,6 +31,10 @@ pub struct Rooms {
     pub store: Store,
     /// Access tokens.
     pub tokens: Tokens,
+    /// How often a user may have data decrypted.
+    pub decrypts: PerUser,
+    /// How long keys and data count.
+    pub window: decrypt::Window,
     /// The names of the levels.
     pub levels: Vec<String>,
     /// The calendar of registerDate.

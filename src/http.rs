@@ -6,6 +6,7 @@
 
 mod bearer;
 mod body;
+mod decrypt;
 mod docs;
 mod health;
 mod keys;
@@ -13,10 +14,12 @@ mod language;
 mod litemall;
 mod login;
 mod me;
+mod phone;
 mod problem;
 mod routes;
 mod serve;
 mod visitor;
+mod wechat_session;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -21,7 +21,7 @@
 //! | top | [`http`] the doors · [`cli`] the commands |
 //! | | [`app`] everything, built once from a configuration |
 //! | | [`flows`] what the gateway does, one file a flow |
-//! | | [`wechat`] its server API (and a simulator of it) · [`tokens`] · [`vault`] · [`store`] |
+//! | | [`wechat`] its server API (and a simulator of it) · [`tokens`] · [`vault`] · [`store`] · [`throttle`] |
 //! | ground | [`clock`] · [`error`] · [`config`] · [`secret`] · [`telemetry`] |
 
 pub mod app;
@@ -34,6 +34,7 @@ pub mod http;
 pub mod secret;
 pub mod store;
 pub mod telemetry;
+pub mod throttle;
 pub mod tokens;
 pub mod vault;
 pub mod wechat;

@@ -5,14 +5,21 @@
 
 use sea_orm::{DatabaseConnection, DbBackend};
 
+mod close;
 mod connect;
 mod error;
+mod identity;
 mod login;
+mod phone;
+mod unionid;
 mod user;
 
+pub use close::{Merge, Merged};
 pub use connect::{lone_connection, sqlite_file};
 pub use error::describe;
+pub use identity::Identity;
 pub use login::{LoggedIn, Login};
+pub use unionid::Claimed;
 pub use user::{Profile, Status, User};
 
 /// The database.

@@ -21,6 +21,8 @@ mod phone;
 mod session;
 pub mod simulator;
 
+pub use phone::read as read_phone;
+
 /// One mini-program.
 pub struct App {
     /// Its appid.

@@ -32,6 +32,7 @@ impl Config {
         line(format!("max_waiting = {}", wechat.max_waiting));
         line(format!("previous_session_key = {}", span(wechat.previous_session_key)));
         line(format!("watermark_max_age = {}", span(wechat.watermark_max_age)));
+        line(format!("decrypts_per_minute = {}", wechat.decrypts_per_minute));
         for app in &wechat.apps {
             line(format!("[[wechat.apps]]\nid = {:?}\nsecret = \"(redacted)\"", app.id));
         }

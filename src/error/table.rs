@@ -118,6 +118,15 @@ codes! {
     UserDisabled { "user_disabled", 403, errno 506,
         zh "该用户已被停用" / "请联系客服。",
         en "This user has been disabled" / "Contact support." }
+    EncryptedDataInvalid { "encrypted_data_invalid", 400, errno 402,
+        zh "加密数据未通过校验" / "请先重新调用 wx.login 并登录，再重新获取加密数据；务必在用户点按钮之前登录。",
+        en "The encrypted data could not be verified" / "Call wx.login and log in again, then get the data anew; log in before the user presses the button." }
+    PhoneTaken { "phone_taken", 409, errno 402,
+        zh "该手机号已被其他用户使用" / "请换一个手机号，或联系客服合并账号。",
+        en "Another user has this phone number" / "Use another number, or ask support to merge the accounts." }
+    TooManyRequests { "too_many_requests", 429, errno 503, retry 10,
+        zh "操作过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
+        en "Too many requests" / "Try again after the time in Retry-After." }
     RequestTimeout { "request_timeout", 503, errno 503, retry 2,
         zh "服务器处理超时" / "请稍后再试；若是登录，请重新调用 wx.login。",
         en "The server took too long" / "Try again a little later; for a login, call wx.login again." }

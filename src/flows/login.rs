@@ -3,13 +3,14 @@
 use std::net::IpAddr;
 
 use super::Rooms;
-use super::profile;
 use super::session::{self, Session};
+use super::{decrypt, profile};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
-use crate::secret::LoginCode;
-use crate::store::{LoggedIn, Login, Profile, Status};
+use crate::secret::{LoginCode, UnionId};
+use crate::store::{Claimed, LoggedIn, Login, Profile, Status, User};
 use crate::vault::Cell;
+use crate::wechat::encrypted::Claim;
 use crate::wechat::{App, WechatSession};
 
 /// What a mini-program sends to log in.
@@ -22,8 +23,35 @@ pub struct ByCode {
     pub app_hint: Option<String>,
     /// What the user says of themselves.
     pub profile: Profile,
+    /// What is to be verified under the session_key of this login.
+    pub proof: Proof,
     /// From where.
     pub ip: IpAddr,
+}
+
+/// The client's proof, as it came: encryptedData with its iv, rawData with its signature.
+#[derive(Default)]
+pub struct Proof {
+    /// Base64 of the ciphertext.
+    pub encrypted_data: Option<String>,
+    /// Base64 of the IV.
+    pub iv: Option<String>,
+    /// The exact text that the signature is over.
+    pub raw_data: Option<String>,
+    /// hex(sha1(rawData ‖ session_key)).
+    pub signature: Option<String>,
+}
+
+impl Proof {
+    /// The same, borrowed, as verifying wants it.
+    pub fn as_claim(&self) -> Claim<'_> {
+        Claim {
+            encrypted_data: self.encrypted_data.as_deref(),
+            iv: self.iv.as_deref(),
+            raw_data: self.raw_data.as_deref(),
+            signature: self.signature.as_deref(),
+        }
+    }
 }
 
 /// code → WeChat → sealed session_key → user → token.
@@ -35,11 +63,37 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     if user.status != Status::Active {
         return Err(Code::UserDisabled.into());
     }
-    if !is_new && let Some(changed) = profile::merge(&user.profile, &request.profile) {
+    let mut said = if is_new { Profile::default() } else { request.profile.clone() };
+    let mut unionid = who.unionid;
+    let claim = request.proof.as_claim();
+    if !claim.is_empty() {
+        let identity = decrypt::identity(rooms, &user, app).await?;
+        let verified = decrypt::verified(rooms, app, &identity, &claim, now)?;
+        said = profile::proven(&verified).unwrap_or(said);
+        unionid = unionid.or(verified.unionid);
+    }
+    if let Some(changed) = profile::merge(&user.profile, &said) {
         rooms.store.update_profile(user.id, &changed, now).await?;
         user.profile = changed;
     }
+    if let Some(unionid) = &unionid {
+        claim_unionid(rooms, &user, unionid, now).await?;
+    }
     session::open(rooms, app, &user, is_new, now)
+}
+
+/// Two users that turn out to be one person are not merged behind anyone's back.
+async fn claim_unionid(rooms: &Rooms, user: &User, unionid: &UnionId, now: Timestamp) -> Result<()> {
+    if user.unionid.as_ref().is_some_and(|known| known.expose() == unionid.expose()) {
+        return Ok(());
+    }
+    if let Claimed::Anothers(other) = rooms.store.claim_unionid(user.id, unionid, now).await? {
+        tracing::warn!(
+            target: "wxgate::audit", event = "unionid_conflict", user = %user.id, %other,
+            "two users are one person: look at both, then run `wxgate account merge`"
+        );
+    }
+    Ok(())
 }
 
 /// Seals the session_key for this identity's row and writes the login.

@@ -1,10 +1,16 @@
 //! What a user says of themselves, and which of it counts.
 //!
-//! At a login the rule is: keep what is usable, pass over the rest. Nobody is kept out because of an avatar.
+//! At a login the rule is: keep what is usable, pass over the rest. Nobody is kept out because of an avatar. When the
+//! profile itself is changed, what won't do is refused by name.
 
+use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation as _;
 
-use crate::store::Profile;
+use super::Rooms;
+use super::session::{self, UserInfo};
+use crate::error::{Code, Error, Result};
+use crate::store::{Profile, User};
+use crate::wechat::encrypted::Verified;
 
 /// What WeChat answers for everybody since 2022 (WECHAT: "Profiles today"), with a grey avatar beside it.
 const ANONYMOUS: &str = "微信用户";
@@ -62,6 +68,86 @@ pub fn usable(said: &Said<'_>) -> Profile {
     }
 }
 
+/// What verified data says of the user: encryptedData before rawData; none if it says nothing.
+pub(super) fn proven(verified: &Verified) -> Option<Profile> {
+    let data = if verified.data.is_empty() { verified.raw.as_ref()? } else { &verified.data };
+    let text = |name: &str| data.get(name).and_then(Value::as_str);
+    Some(usable(&Said {
+        nickname: text("nickName"),
+        avatar_url: text("avatarUrl"),
+        gender: data.get("gender").and_then(Value::as_i64),
+        country: text("country"),
+        province: text("province"),
+        city: text("city"),
+        language: text("language"),
+    }))
+}
+
+/// `PATCH /v1/me`: writes what is said, field by field, or says of every field what is wrong with it. An empty text
+/// erases; an anonymous nickname counts as not said.
+pub async fn change(rooms: &Rooms, user: &User, said: &Said<'_>) -> Result<UserInfo> {
+    let profile = strict(&user.profile, said)?;
+    if profile != user.profile {
+        rooms.store.update_profile(user.id, &profile, rooms.now()).await?;
+    }
+    Ok(session::user_info(rooms, &User { profile, ..user.clone() }))
+}
+
+fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
+    let mut wrong: Vec<(&str, &str, &str)> = Vec::new();
+    let mut profile = old.clone();
+    let mut set = |field, place: &mut String, text: Option<&str>, fits: bool, zh, en| match text {
+        Some(text) if text.is_empty() || fits => *place = text.to_owned(),
+        Some(_) => wrong.push((field, zh, en)),
+        None => {}
+    };
+    let nickname = said.nickname.filter(|name| *name != ANONYMOUS);
+    let fits = nickname.is_none_or(is_nickname);
+    set(
+        "nickName",
+        &mut profile.nickname,
+        nickname,
+        fits,
+        "最多 64 个字符，不能全是空白",
+        "takes up to 64 characters, not only blanks",
+    );
+    let avatar = said.avatar_url.filter(|_| said.nickname != Some(ANONYMOUS));
+    let fits = avatar.is_none_or(is_avatar);
+    set(
+        "avatarUrl",
+        &mut profile.avatar_url,
+        avatar,
+        fits,
+        "必须是 https:// 开头的地址（chooseAvatar 给出的是手机上的临时文件，请先上传）",
+        "must be an https:// URL (what chooseAvatar gives is a file on the phone: upload it first)",
+    );
+    for (field, place, text, most) in [
+        ("country", &mut profile.country, said.country, PLACE),
+        ("province", &mut profile.province, said.province, PLACE),
+        ("city", &mut profile.city, said.city, PLACE),
+        ("language", &mut profile.language, said.language, PLACE / 2),
+    ] {
+        let fits = text.is_none_or(|text| is_place(text, most));
+        set(field, place, text, fits, "太长", "is too long");
+    }
+    if let Some(gender) = said.gender {
+        match i16::try_from(gender) {
+            Ok(gender @ 0..=2) => profile.gender = gender,
+            _ => wrong.push(("gender", "只能是 0、1 或 2", "is 0, 1 or 2")),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(profile);
+    }
+    let list = |pick: fn(&(&str, &str, &str)) -> String, between: &str| {
+        wrong.iter().map(pick).collect::<Vec<_>>().join(between)
+    };
+    Err(Error::from(Code::InvalidField).with_detail(
+        list(|(field, zh, _)| format!("{field}：{zh}"), "；") + "。",
+        list(|(field, _, en)| format!("{field} {en}"), "; ") + ".",
+    ))
+}
+
 /// `old` with what `new` says over it; none if that changes nothing. Silence never erases.
 pub fn merge(old: &Profile, new: &Profile) -> Option<Profile> {
     let over = |old: &str, new: &str| if new.is_empty() { old.to_owned() } else { new.to_owned() };
@@ -93,8 +179,11 @@ fn is_avatar(url: &str) -> bool {
 }
 
 fn place(text: Option<&str>, most: usize) -> String {
-    let text = text.unwrap_or_default();
-    if text.chars().count() <= most && !text.contains('\0') { text.to_owned() } else { String::new() }
+    text.filter(|text| is_place(text, most)).unwrap_or_default().to_owned()
+}
+
+fn is_place(text: &str, most: usize) -> bool {
+    text.chars().count() <= most && !text.contains('\0')
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::Rooms;
+use super::{Rooms, phone};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::AccessToken;
@@ -60,6 +60,10 @@ pub struct UserInfo {
     /// Empty until the user says it.
     #[schema(example = "zh_CN")]
     pub language: String,
+    /// Only to its owner: China's numbers as people there write them, others in E.164.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "13580006666")]
+    pub phone: Option<String>,
     /// Only where an account is bound.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
@@ -106,8 +110,16 @@ pub(super) fn open(rooms: &Rooms, app: &App, user: &User, is_new: bool, now: Tim
     })
 }
 
+/// A logged-in user, and the app that they came through.
+pub struct Caller {
+    /// Who.
+    pub user: User,
+    /// The token's `client_id`.
+    pub app: String,
+}
+
 /// Whose this token is, if it counts and the user may be here.
-pub async fn user_of(rooms: &Rooms, token: &AccessToken) -> Result<User> {
+pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
     let now = rooms.now();
     let claims = rooms.tokens.verify(token.expose(), now).map_err(refused)?;
     let id: Uuid =
@@ -119,7 +131,7 @@ pub async fn user_of(rooms: &Rooms, token: &AccessToken) -> Result<User> {
         return Err(Error::from(Code::TokenInvalid).because("revoked"));
     }
     match user.status {
-        Status::Active => Ok(user),
+        Status::Active => Ok(Caller { user, app: claims.client_id }),
         Status::Disabled => Err(Code::UserDisabled.into()),
         Status::Closed => Err(Error::from(Code::TokenInvalid).because("its user is closed")),
     }
@@ -146,6 +158,7 @@ pub fn user_info(rooms: &Rooms, user: &User) -> UserInfo {
         province: profile.province,
         city: profile.city,
         language: profile.language,
+        phone: phone::shown(rooms, user),
         username: user.username.clone(),
         register_date: registered.to_string(),
         status: user.status.number(),

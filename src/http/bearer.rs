@@ -6,19 +6,18 @@ use axum::http::request::Parts;
 
 use super::AppState;
 use crate::error::{Code, Error};
-use crate::flows::session;
+use crate::flows::session::{self, Caller};
 use crate::secret::AccessToken;
-use crate::store::User;
 
-/// The user whose token came with the request.
-pub(super) struct LoggedIn(pub(super) User);
+/// The user whose token came with the request, and the app they came through.
+pub(super) struct LoggedIn(pub(super) Caller);
 
 impl FromRequestParts<AppState> for LoggedIn {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Error> {
         let token = token(&parts.headers, &app.config.tokens.accept_headers)?;
-        session::user_of(&app.rooms, &token).await.map(Self)
+        session::caller(&app.rooms, &token).await.map(Self)
     }
 }
 

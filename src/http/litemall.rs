@@ -7,22 +7,27 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::AppState;
 use super::bearer::LoggedIn;
 use super::body::Body;
-use super::login::{LoginRequest, by_code};
+use super::login::{LoginRequest, UserInfo as SaidInfo, by_code};
+use super::phone::{PhoneRequest, set_for};
 use super::problem::Rendered;
 use super::visitor::Visitor;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
-use crate::flows::login;
 use crate::flows::session::{UserInfo, user_info};
+use crate::flows::{login, profile};
 
 /// Under `/wx/auth`.
 pub(super) fn router() -> Router<AppState> {
-    Router::new().route("/login_by_weixin", post(login_by_weixin)).route("/info", get(info))
+    Router::new()
+        .route("/login_by_weixin", post(login_by_weixin))
+        .route("/info", get(info))
+        .route("/profile", post(profile))
+        .route("/bindPhone", post(bind_phone))
 }
 
 /// `{errno: 0, errmsg: "成功", data}`
@@ -64,8 +69,41 @@ async fn login_by_weixin(
 }
 
 /// `GET /wx/auth/info`
-async fn info(State(app): State<AppState>, LoggedIn(user): LoggedIn) -> Json<Envelope<UserInfo>> {
-    Envelope::of(user_info(&app.rooms, &user))
+async fn info(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<Envelope<UserInfo>> {
+    Envelope::of(user_info(&app.rooms, &caller.user))
+}
+
+/// The family's two ways to send a profile: WeChat's userInfo, or fields of its own beside each other.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ProfileRequest {
+    user_info: Option<SaidInfo>,
+    #[serde(flatten)]
+    fields: SaidInfo,
+    nickname: Option<String>,
+    avatar: Option<String>,
+}
+
+/// `POST /wx/auth/profile {userInfo}`, `{nickName, avatarUrl, …}` or `{nickname, avatar, gender}`
+async fn profile(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    Body(request): Body<ProfileRequest>,
+) -> Result<Json<Envelope<UserInfo>>> {
+    let info = request.user_info.unwrap_or(request.fields);
+    let mut said = info.said();
+    said.nickname = said.nickname.or(request.nickname.as_deref());
+    said.avatar_url = said.avatar_url.or(request.avatar.as_deref());
+    profile::change(&app.rooms, &caller.user, &said).await.map(Envelope::of)
+}
+
+/// `POST /wx/auth/bindPhone {encryptedData, iv}` or `{code}`
+async fn bind_phone(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    Body(request): Body<PhoneRequest>,
+) -> Result<Json<Envelope<UserInfo>>> {
+    set_for(&app, &caller, &request).await.map(Envelope::of)
 }
 
 #[derive(Serialize)]

@@ -13,7 +13,7 @@ use super::body::Body;
 use super::problem::Problem;
 use super::visitor::Visitor;
 use crate::error::{Error, Result};
-use crate::flows::login::{self, ByCode};
+use crate::flows::login::{self, ByCode, Proof};
 use crate::flows::profile::{self, Said};
 use crate::flows::session::Session;
 use crate::secret::LoginCode;
@@ -30,9 +30,38 @@ pub(super) struct LoginRequest {
     app_id: Option<String>,
     /// What the user says of themselves. What is not usable (a local avatar path, a nickname too long) is passed over.
     pub(super) user_info: Option<UserInfo>,
+    /// With iv: verified under this login's session_key, and its profile kept.
+    encrypted_data: Option<String>,
+    /// With encryptedData.
+    iv: Option<String>,
+    /// With signature: verified likewise.
+    raw_data: Option<String>,
+    /// With rawData.
+    signature: Option<String>,
     /// Not in this version: accounts come with a later one.
     #[schema(value_type = Option<Object>)]
     account: Option<Value>,
+}
+
+/// What is to be verified under the session_key: encryptedData with iv, rawData with signature, or all four.
+#[derive(Deserialize, ToSchema, Default)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ProofFields {
+    /// Base64, as WeChat's client gives it.
+    encrypted_data: Option<String>,
+    /// Base64 of 16 bytes.
+    iv: Option<String>,
+    /// The exact text; any change breaks the signature.
+    raw_data: Option<String>,
+    /// hex(sha1(rawData + session_key))
+    signature: Option<String>,
+}
+
+impl ProofFields {
+    pub(super) fn into_proof(self) -> Proof {
+        let ProofFields { encrypted_data, iv, raw_data, signature } = self;
+        Proof { encrypted_data, iv, raw_data, signature }
+    }
 }
 
 /// A profile as wx.getUserProfile or a form made it.
@@ -53,7 +82,7 @@ pub(super) struct UserInfo {
 }
 
 impl UserInfo {
-    fn said(&self) -> Said<'_> {
+    pub(super) fn said(&self) -> Said<'_> {
         Said {
             nickname: self.nick_name.as_deref(),
             avatar_url: self.avatar_url.as_deref(),
@@ -74,7 +103,7 @@ impl UserInfo {
     responses(
         (status = 200, body = Session, description = "Logged in"),
         (status = 400, body = Problem, content_type = "application/problem+json",
-            description = "wechat_code_invalid, wechat_code_used, unknown_app, missing_field, invalid_field, malformed_body"),
+            description = "wechat_code_invalid, wechat_code_used, encrypted_data_invalid, unknown_app, missing_field, invalid_field, malformed_body"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled, wechat_user_blocked"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "wechat_throttled; see Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable, store_unavailable, busy; see Retry-After"),
@@ -102,13 +131,19 @@ pub(super) fn by_code(request: LoginRequest, visitor: &Visitor, headers: &Header
         code: code(request.code)?,
         app_id: request.app_id.filter(|id| !id.is_empty()),
         app_hint: referer_app(headers),
+        proof: Proof {
+            encrypted_data: request.encrypted_data,
+            iv: request.iv,
+            raw_data: request.raw_data,
+            signature: request.signature,
+        },
         profile: profile::usable(&request.user_info.unwrap_or_default().said()),
         ip: visitor.ip,
     })
 }
 
 /// Codes have been known to carry quotes and markup into other people's error pages: ours have an alphabet.
-fn code(code: Option<String>) -> Result<LoginCode> {
+pub(super) fn code(code: Option<String>) -> Result<LoginCode> {
     let code = code.filter(|code| !code.is_empty()).ok_or_else(|| Error::missing("code"))?;
     let fits = code.len() <= 128 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !fits {

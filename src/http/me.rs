@@ -1,12 +1,17 @@
-//! `GET /v1/me`
+//! `/v1/me`: show, change, close.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::StatusCode;
 
 use super::AppState;
 use super::bearer::LoggedIn;
+use super::body::Body;
+use super::login::UserInfo as Said;
 use super::problem::Problem;
+use crate::error::Result;
 use crate::flows::session::{UserInfo, user_info};
+use crate::flows::{account, profile};
 
 /// Who am I
 #[utoipa::path(
@@ -18,6 +23,40 @@ use crate::flows::session::{UserInfo, user_info};
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
     )
 )]
-pub(super) async fn show(State(app): State<AppState>, LoggedIn(user): LoggedIn) -> Json<UserInfo> {
-    Json(user_info(&app.rooms, &user))
+pub(super) async fn show(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<UserInfo> {
+    Json(user_info(&app.rooms, &caller.user))
+}
+
+/// Change my profile
+///
+/// Only the fields that are sent; an empty text erases. Every field that won't do is named in the error. A nickname of
+/// 微信用户 (what WeChat gives for everybody) counts as not sent.
+#[utoipa::path(
+    patch, path = "/v1/me", tag = "me", security(("bearer" = [])), request_body = Said,
+    responses(
+        (status = 200, body = UserInfo, description = "As it is now"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_field, malformed_body"),
+        (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+    )
+)]
+pub(super) async fn change(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    Body(said): Body<Said>,
+) -> Result<Json<UserInfo>> {
+    profile::change(&app.rooms, &caller.user, &said.said()).await.map(Json)
+}
+
+/// Close my account
+///
+/// Personal data is erased, identities are freed, tokens stop counting. The next login is a new user.
+#[utoipa::path(
+    delete, path = "/v1/me", tag = "me", security(("bearer" = [])),
+    responses(
+        (status = 204, description = "Closed"),
+        (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+    )
+)]
+pub(super) async fn close(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Result<StatusCode> {
+    account::close(&app.rooms, &caller.user).await.map(|()| StatusCode::NO_CONTENT)
 }

@@ -13,7 +13,9 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{AppState, docs, health, keys, litemall, login, me, problem, visitor};
+use super::{
+    AppState, decrypt, docs, health, keys, litemall, login, me, phone, problem, visitor, wechat_session,
+};
 use crate::app::App;
 use crate::error::{Code, Error};
 
@@ -39,7 +41,11 @@ pub fn internal(app: Arc<App>) -> Router {
 pub(super) fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(docs::Document::openapi())
         .routes(routes!(login::login))
-        .routes(routes!(me::show))
+        .routes(routes!(me::show, me::change, me::close))
+        .routes(routes!(decrypt::decrypt))
+        .routes(routes!(phone::set))
+        .routes(routes!(wechat_session::check))
+        .routes(routes!(wechat_session::reset))
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::openid_configuration))
         .routes(routes!(keys::oauth_authorization_server))

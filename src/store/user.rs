@@ -9,6 +9,8 @@ use uuid::Uuid;
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::secret::UnionId;
+use crate::vault::Sealed;
 
 /// May a user log in?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +67,12 @@ pub struct Profile {
 pub struct User {
     /// The token's `sub`.
     pub id: Uuid,
+    /// The person's id across apps; the first user to show it owns it.
+    pub unionid: Option<UnionId>,
     /// Where an account is bound.
     pub username: Option<String>,
+    /// Sealed for this user's row.
+    pub phone: Option<Sealed>,
     /// What they say of themselves.
     pub profile: Profile,
     /// Index into the configured level names.
@@ -85,7 +91,9 @@ impl User {
     pub(super) fn from_row(row: users::Model, last_login_at: Option<i64>) -> Self {
         Self {
             id: row.id,
+            unionid: row.unionid.map(UnionId::new),
             username: row.username,
+            phone: row.phone.map(Sealed::from_stored),
             profile: Profile {
                 nickname: row.nickname,
                 avatar_url: row.avatar_url,

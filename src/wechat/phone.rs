@@ -38,7 +38,7 @@ fn about_the_button(error: Error) -> Error {
 }
 
 /// E.164 from a phone_info: countryCode comes as a string or as a number.
-pub(super) fn read(info: &Value) -> Option<Phone> {
+pub fn read(info: &Value) -> Option<Phone> {
     let country = match &info["countryCode"] {
         Value::String(text) => text.clone(),
         Value::Number(number) => number.to_string(),

@@ -1,7 +1,8 @@
 //! WeChat's side, simulated: a real HTTP server with WeChat's quirks (for tests, `wxgate dev`, `wxgate simulate`).
 //!
-//! Owns its people, their codes and session_keys (`people`), WeChat's endpoints (`endpoints`), its controls under
-//! `/_sim` (`controls`) and faults on demand (`faults`). Keeps all in memory and invents nothing by chance: everything
+//! Owns its people, their codes and session_keys (`people`), WeChat's endpoints (`endpoints`, `server_api`), its
+//! access_tokens (`tokens`), what phones encrypt (`sealed`), its controls under `/_sim` (`controls`) and faults on
+//! demand (`faults`). Keeps all in memory and invents nothing by chance: everything
 //! random follows from the seed, every time from the clock it is given.
 
 use std::collections::BTreeMap;
@@ -20,6 +21,9 @@ mod controls;
 mod endpoints;
 mod faults;
 mod people;
+mod sealed;
+mod server_api;
+mod tokens;
 
 pub use faults::Fault;
 
@@ -57,6 +61,7 @@ pub(crate) struct State {
     apps: Vec<SimApp>,
     clock: Arc<dyn Clock>,
     people: Mutex<people::People>,
+    tokens: Mutex<tokens::ServerTokens>,
     faults: Mutex<Vec<Fault>>,
     calls: Mutex<BTreeMap<String, u64>>,
 }
@@ -70,6 +75,7 @@ impl Simulator {
             apps: options.apps,
             clock: options.clock,
             people: Mutex::new(people),
+            tokens: Mutex::default(),
             faults: Mutex::default(),
             calls: Mutex::default(),
         });
@@ -92,6 +98,11 @@ impl Simulator {
         lock(&self.state.people).given_out().to_vec()
     }
 
+    /// Voids every access_token, as a reset of the AppSecret would.
+    pub fn void_tokens(&self) {
+        lock(&self.state.tokens).void_all();
+    }
+
     /// Runs until the process ends.
     pub async fn run(mut self) {
         // The server ends only when it is aborted; nothing is lost by not asking how.
@@ -108,10 +119,16 @@ impl Drop for Simulator {
 fn router(state: Arc<State>) -> Router {
     let wechat = Router::new()
         .route("/sns/jscode2session", get(endpoints::jscode2session))
+        .route("/cgi-bin/stable_token", post(server_api::stable_token))
+        .route("/wxa/business/getuserphonenumber", post(server_api::phone_number))
+        .route("/wxa/checksession", get(server_api::check_session))
+        .route("/wxa/resetusersessionkey", get(server_api::reset_session))
         .layer(axum::middleware::from_fn_with_state(state.clone(), faults::inject));
     let controls = Router::new()
         .route("/_sim/login", post(controls::login))
         .route("/_sim/code", get(controls::code))
+        .route("/_sim/phone", post(controls::phone))
+        .route("/_sim/userinfo", post(controls::userinfo))
         .route("/_sim/faults", put(controls::faults))
         .route("/_sim/calls", get(controls::calls));
     wechat.merge(controls).with_state(state)

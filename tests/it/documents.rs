@@ -65,6 +65,10 @@ fn the_document_describes_every_native_address() {
             "/.well-known/openid-configuration",
             "/v1/login",
             "/v1/me",
+            "/v1/me/decrypt",
+            "/v1/me/phone",
+            "/v1/me/wechat-session",
+            "/v1/me/wechat-session/reset",
         ]
     );
 }

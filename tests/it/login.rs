@@ -118,18 +118,6 @@ on_each_database! {
     }
 }
 
-/// Flow C: code, encryptedData and iv in one login. (What is inside is opened by a later version; the login stands.)
-#[tokio::test(flavor = "multi_thread")]
-async fn flow_c_logs_in_with_encrypted_data_beside_the_code() {
-    let world = World::on(Kind::Sqlite).await;
-    let body = json!({
-        "code": world.code("carol").await, "encryptedData": "CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZMQmRz", "iv": "r7BXXKkLb8qrSNn05n0qiA==",
-        "rawData": "{\"nickName\":\"Band\"}", "signature": "75e81ceda165f4ffa64f4068af58c64b8f54b88c"
-    });
-    let session = world.post("/v1/login", &body).await.status(200).json();
-    assert_eq!((&session["isNewUser"], &session["tokenType"]), (&json!(true), &json!("Bearer")));
-}
-
 on_each_database! {
     async fn sixty_four_first_logins_of_one_openid_at_once_make_one_user_and_64_tokens(kind: Kind) {
         let world = Arc::new(World::on(kind).await);
@@ -256,8 +244,8 @@ on_each_database! {
         let session = world.login("alice").await;
         let replica = world.replica().await;
         let token = wxgate::secret::AccessToken::new(session["token"].as_str().unwrap());
-        let user = wxgate::flows::session::user_of(&replica.rooms, &token).await.unwrap();
-        assert_eq!(json!(user.id), session["userInfo"]["userId"]);
+        let caller = wxgate::flows::session::caller(&replica.rooms, &token).await.unwrap();
+        assert_eq!(json!(caller.user.id), session["userInfo"]["userId"]);
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod world;
 
+mod accounts;
 mod binary;
 mod configuration;
 mod documents;
@@ -18,6 +19,9 @@ mod house;
 mod interop;
 mod login;
 mod migrations;
+mod person;
+mod phone_numbers;
 mod sealed;
 mod tokens;
+mod wechat_data;
 mod wechat_faults;

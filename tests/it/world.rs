@@ -70,7 +70,7 @@ impl World {
         Self::at(SystemClock.now().as_millisecond(), kind, toml).await
     }
 
-    async fn at(millis: i64, kind: Kind, toml: &str) -> Self {
+    pub(crate) async fn at(millis: i64, kind: Kind, toml: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let clock = Arc::new(TestClock(AtomicI64::new(millis)));
         let wechat = start_wechat(clock.clone()).await;
@@ -119,6 +119,30 @@ impl World {
     pub(crate) async fn code_of(&self, who: Value) -> String {
         let answer = self.control(reqwest::Method::POST, "/_sim/login", &who).await;
         answer.json()["code"].as_str().unwrap().to_owned()
+    }
+
+    /// Somebody's first login in that app, with their unionid.
+    pub(crate) async fn user_of_app(&self, app: &str, openid: &str, unionid: &str) -> Value {
+        let code = self.code_of(json!({ "appid": app, "openid": openid, "unionid": unionid })).await;
+        self.post("/v1/login", &json!({ "code": code, "appId": app })).await.status(200).json()
+    }
+
+    /// Somebody presses the phone button: {code, encryptedData, iv}.
+    pub(crate) async fn press_phone(&self, press: Value) -> Value {
+        self.control(reqwest::Method::POST, "/_sim/phone", &press).await.status(200).json()
+    }
+
+    /// Somebody's getUserInfo: {userInfo, rawData, signature, encryptedData, iv}.
+    pub(crate) async fn user_info(&self, info: Value) -> Value {
+        self.control(reqwest::Method::POST, "/_sim/userinfo", &info).await.status(200).json()
+    }
+
+    /// Asks as a logged-in user, with a JSON body unless it is null.
+    pub(crate) async fn ask(&self, method: &str, path: &str, session: &Value, body: Value) -> Answer {
+        let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send(method.parse().unwrap(), path, &body, &headers).await
     }
 
     /// Sets WeChat's faults.

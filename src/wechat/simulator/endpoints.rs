@@ -46,9 +46,13 @@ pub(super) async fn jscode2session(
 
 /// WeChat's refusal at an sns endpoint.
 pub(super) fn sns_error(state: &State, errcode: i64, errmsg: &str) -> Response {
+    sns(&json!({ "errcode": errcode, "errmsg": with_rid(state, errcode, errmsg) }))
+}
+
+/// The request's id behind the text; its first part is the time in hex.
+pub(super) fn with_rid(state: &State, errcode: i64, errmsg: &str) -> String {
     let now = state.clock.now().as_second();
-    let rid = format!("{now:08x}-{:08x}-{:08x}", errcode.unsigned_abs(), errmsg.len());
-    sns(&json!({ "errcode": errcode, "errmsg": format!("{errmsg}, rid: {rid}") }))
+    format!("{errmsg}, rid: {now:08x}-{:08x}-{:08x}", errcode.unsigned_abs(), errmsg.len())
 }
 
 fn sns(answer: &Value) -> Response {

@@ -21,6 +21,7 @@ pub(super) struct People {
     codes: HashMap<String, Ticket>,
     people: HashMap<Who, Person>,
     given_out: Vec<String>,
+    phone_codes: HashMap<String, PhoneCode>,
 }
 
 struct Ticket {
@@ -32,6 +33,16 @@ struct Ticket {
 struct Person {
     unionid: Option<String>,
     session_key: Option<(String, Timestamp)>,
+}
+
+/// A phone button's code and what it stands for.
+#[derive(Clone)]
+pub(super) struct PhoneCode {
+    who: Who,
+    /// Without the country's code.
+    pub(super) phone: String,
+    pub(super) country: String,
+    expires: Timestamp,
 }
 
 /// What became of a code.
@@ -50,6 +61,7 @@ impl People {
             codes: HashMap::new(),
             people: HashMap::new(),
             given_out: Vec::new(),
+            phone_codes: HashMap::new(),
         }
     }
 
@@ -84,21 +96,74 @@ impl People {
             return Exchange::Used;
         }
         let who = ticket.who.clone();
-        let fresh = STANDARD.encode(self.draw());
         let min_rotation = self.min_rotation;
-        let Some(person) = self.people.get_mut(&who) else { return Exchange::Invalid };
+        let Some(person) = self.people.get(&who) else { return Exchange::Invalid };
+        let unionid = person.unionid.clone();
         let session_key = match &person.session_key {
             Some((key, since)) if after(*since, min_rotation) > now => key.clone(),
-            _ => {
-                person.session_key = Some((fresh.clone(), now));
-                // What tests look for; a simulator that runs for weeks needn't remember more.
-                if self.given_out.len() < 10_000 {
-                    self.given_out.push(fresh.clone());
-                }
-                fresh
-            }
+            _ => self.rotate(&who.0, &who.1, now),
         };
-        Exchange::Session { openid: who.1, unionid: person.unionid.clone(), session_key }
+        Exchange::Session { openid: who.1, unionid, session_key }
+    }
+
+    /// A new session_key for somebody, whatever the time since the last one.
+    pub(super) fn rotate(&mut self, appid: &str, openid: &str, now: Timestamp) -> String {
+        let fresh = STANDARD.encode(self.draw());
+        if let Some(person) = self.people.get_mut(&(appid.to_owned(), openid.to_owned())) {
+            person.session_key = Some((fresh.clone(), now));
+            // What tests look for; a simulator that runs for weeks needn't remember more.
+            if self.given_out.len() < 10_000 {
+                self.given_out.push(fresh.clone());
+            }
+        }
+        fresh
+    }
+
+    /// Somebody's session_key as it is now.
+    pub(super) fn session_key(&self, appid: &str, openid: &str) -> Option<String> {
+        let person = self.people.get(&(appid.to_owned(), openid.to_owned()))?;
+        person.session_key.as_ref().map(|(key, _)| key.clone())
+    }
+
+    /// Somebody's unionid.
+    pub(super) fn unionid(&self, appid: &str, openid: &str) -> Option<String> {
+        self.people.get(&(appid.to_owned(), openid.to_owned()))?.unionid.clone()
+    }
+
+    /// Somebody presses the phone button: a code, good for five minutes and once.
+    pub(super) fn press_phone(
+        &mut self,
+        appid: &str,
+        openid: &str,
+        phone: &str,
+        country: &str,
+        now: Timestamp,
+    ) -> String {
+        let code = hex(&self.draw());
+        let who = (appid.to_owned(), openid.to_owned());
+        let expires = after(now, CODE_LIFETIME);
+        let (phone, country) = (phone.to_owned(), country.to_owned());
+        self.phone_codes.insert(code.clone(), PhoneCode { who, phone, country, expires });
+        code
+    }
+
+    /// Redeems it; with an openid only for that user.
+    pub(super) fn redeem_phone(
+        &mut self,
+        appid: &str,
+        code: &str,
+        openid: Option<&str>,
+        now: Timestamp,
+    ) -> Option<PhoneCode> {
+        let fits = self.phone_codes.get(code).is_some_and(|known| {
+            known.who.0 == appid && known.expires > now && openid.is_none_or(|openid| openid == known.who.1)
+        });
+        if fits { self.phone_codes.remove(code) } else { None }
+    }
+
+    /// 16 random bytes in hex.
+    pub(super) fn draw_hex(&mut self) -> String {
+        hex(&self.draw())
     }
 
     pub(super) fn given_out(&self) -> &[String] {
@@ -106,7 +171,7 @@ impl People {
     }
 
     /// The next 16 bytes that follow from the seed.
-    fn draw(&mut self) -> [u8; 16] {
+    pub(super) fn draw(&mut self) -> [u8; 16] {
         self.drawn += 1;
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(&self.seed);

@@ -1,0 +1,33 @@
+//! The server's twins of wx.checkSession: is the session_key still good, and make it another.
+
+use super::Rooms;
+use super::decrypt::{identity, session_key};
+use crate::error::{Code, Error, Result};
+use crate::store::User;
+use crate::vault::Cell;
+
+/// Whether WeChat still knows the session_key that we hold.
+pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
+    let app = rooms.wechat.app(Some(app), None)?;
+    let identity = identity(rooms, user, app).await?;
+    let key = session_key(rooms, app, &identity, &identity.session_key)?;
+    rooms.wechat.check_session(app, &identity.openid, &key).await
+}
+
+/// Has WeChat rotate the session_key, and keeps the new one; false if WeChat no longer knows ours.
+pub async fn reset(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
+    let app = rooms.wechat.app(Some(app), None)?;
+    let identity = identity(rooms, user, app).await?;
+    let key = session_key(rooms, app, &identity, &identity.session_key)?;
+    let Some(fresh) = rooms.wechat.reset_session(app, &identity.openid, &key).await? else {
+        return Ok(false);
+    };
+    let row = [app.id.as_str(), identity.openid.expose()];
+    let cell = Cell { table: "identities", column: "session_key", row: &row };
+    let text = fresh.expose().as_bytes();
+    let sealed = rooms.vault.seal(&cell, text);
+    let sealed = sealed.map_err(|_| Error::from(Code::Internal).because("the vault can't seal"))?;
+    let tag = rooms.vault.mark(&cell, text);
+    rooms.store.replace_session_key(identity.id, &sealed, &tag, rooms.now()).await?;
+    Ok(true)
+}

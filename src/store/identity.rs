@@ -1,0 +1,69 @@
+//! One identity: whose session_key, and its change.
+
+use entity::identities;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _};
+use uuid::Uuid;
+
+use super::user::instant;
+use super::{Store, error};
+use crate::clock::Timestamp;
+use crate::error::Result;
+use crate::secret::OpenId;
+use crate::vault::Sealed;
+
+/// A user in one app.
+pub struct Identity {
+    /// Ours.
+    pub id: Uuid,
+    /// WeChat's.
+    pub openid: OpenId,
+    /// Of the last login, or of a reset since.
+    pub session_key: Sealed,
+    /// When that one was first seen.
+    pub session_key_at: Timestamp,
+    /// The one before it.
+    pub previous_session_key: Option<Sealed>,
+}
+
+impl Store {
+    /// The user's identity in this app; of several, the one that logged in last.
+    pub async fn find_identity(&self, user: Uuid, app: &str) -> Result<Option<Identity>> {
+        let row = identities::Entity::find()
+            .filter(identities::Column::UserId.eq(user))
+            .filter(identities::Column::Appid.eq(app))
+            .order_by_desc(identities::Column::LastLoginAt)
+            .one(&self.read)
+            .await
+            .map_err(error::unavailable)?;
+        Ok(row.map(|row| Identity {
+            id: row.id,
+            openid: OpenId::new(row.openid),
+            session_key: Sealed::from_stored(row.session_key),
+            session_key_at: instant(row.session_key_at),
+            previous_session_key: row.previous_session_key.map(Sealed::from_stored),
+        }))
+    }
+
+    /// A new session_key that no login brought; the old one becomes the previous.
+    pub async fn replace_session_key(
+        &self,
+        id: Uuid,
+        key: &Sealed,
+        tag: &[u8],
+        now: Timestamp,
+    ) -> Result<()> {
+        use identities::Column as C;
+        identities::Entity::update_many()
+            // First, while the column still holds the old one: MySQL goes from left to right.
+            .col_expr(C::PreviousSessionKey, Expr::col(C::SessionKey))
+            .col_expr(C::SessionKey, Expr::value(key.as_bytes().to_vec()))
+            .col_expr(C::SessionKeyTag, Expr::value(tag.to_vec()))
+            .col_expr(C::SessionKeyAt, Expr::value(now.as_millisecond()))
+            .filter(Expr::col(C::Id).eq(id))
+            .exec(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(error::unavailable)
+    }
+}

@@ -1,0 +1,60 @@
+//! Limits that belong to one kind of request. (Admission of everything else comes with overload protection.)
+//!
+//! governor does the counting; ours is that it goes by the gateway's clock, which a test turns.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Clock as _;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::keyed::DefaultKeyedStateStore;
+use governor::{Quota, RateLimiter};
+use uuid::Uuid;
+
+use crate::clock::Clock;
+use crate::error::{Code, Error, Result};
+
+/// The gateway's clock as governor wants it.
+#[derive(Clone)]
+struct Turned(Arc<dyn Clock>);
+
+impl governor::clock::Clock for Turned {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        let millis = u64::try_from(self.0.now().as_millisecond()).unwrap_or(0);
+        Duration::from_millis(millis).into()
+    }
+}
+
+/// So many a minute for each user, a minute's worth at once.
+pub struct PerUser {
+    limiter: RateLimiter<Uuid, DefaultKeyedStateStore<Uuid>, Turned, NoOpMiddleware<Nanos>>,
+    clock: Turned,
+}
+
+/// Above this many users the ones at rest are forgotten.
+const MANY: usize = 100_000;
+
+impl PerUser {
+    /// `per_minute` requests a minute.
+    pub fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
+        let clock = Turned(clock);
+        let limiter =
+            RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock.clone());
+        Self { limiter, clock }
+    }
+
+    /// One more by this user, or when to come again.
+    pub fn admit(&self, user: Uuid) -> Result<()> {
+        if self.limiter.len() > MANY {
+            self.limiter.retain_recent();
+        }
+        self.limiter.check_key(&user).map_err(|refused| Error {
+            retry_after: Some(refused.wait_time_from(self.clock.now()) + Duration::from_secs(1)),
+            ..Code::TooManyRequests.into()
+        })
+    }
+}

@@ -12,12 +12,30 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::people::PhoneCode;
-use super::tokens::Worth;
+use super::tokens::{TooOften, Worth};
 use super::{State, endpoints, lock};
 use crate::secret::SessionKey;
 use crate::wechat::check::signature;
 
 type Parameters = Query<HashMap<String, String>>;
+
+/// Why an endpoint refuses.
+enum Refusal {
+    Errcode(i64, &'static str),
+    /// The quirk: HTTP 412, and nothing in it.
+    NoContentLength,
+}
+
+fn answer(state: &State, outcome: Result<Value, Refusal>) -> Response {
+    match outcome {
+        Ok(answer) => Json(answer).into_response(),
+        Err(Refusal::NoContentLength) => StatusCode::PRECONDITION_FAILED.into_response(),
+        Err(Refusal::Errcode(errcode, errmsg)) => {
+            let errmsg = endpoints::with_rid(state, errcode, errmsg);
+            Json(json!({ "errcode": errcode, "errmsg": errmsg })).into_response()
+        }
+    }
+}
 
 /// `POST /cgi-bin/stable_token`
 pub(super) async fn stable_token(
@@ -25,27 +43,25 @@ pub(super) async fn stable_token(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let body = match posted(&state, &headers, &body) {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let text = |name: &str| body[name].as_str().unwrap_or_default();
-    if text("grant_type") != "client_credential" {
-        return error(&state, 40002, "invalid grant_type");
-    }
-    let Some(app) = state.apps.iter().find(|app| app.id == text("appid")) else {
-        return error(&state, 40013, "invalid appid");
-    };
-    if app.secret != text("secret") {
-        return error(&state, 40125, "invalid appsecret");
-    }
-    // As long as a real one may be.
-    let fresh = format!("sim_{}", lock(&state.people).draw_hex().repeat(8));
-    let force = body["force_refresh"] == true;
-    match lock(&state.tokens).stable(&app.id, force, fresh, state.clock.now()) {
-        Ok((token, seconds)) => Json(json!({ "access_token": token, "expires_in": seconds })).into_response(),
-        Err(super::tokens::TooOften) => error(&state, 45009, "reach max api daily quota limit"),
-    }
+    let outcome = posted(&headers, &body).and_then(|body| {
+        let text = |name: &str| body[name].as_str().unwrap_or_default();
+        if text("grant_type") != "client_credential" {
+            return Err(Refusal::Errcode(40002, "invalid grant_type"));
+        }
+        let app = state.apps.iter().find(|app| app.id == text("appid"));
+        let app = app.ok_or(Refusal::Errcode(40013, "invalid appid"))?;
+        if app.secret != text("secret") {
+            return Err(Refusal::Errcode(40125, "invalid appsecret"));
+        }
+        // As long as a real one may be.
+        let fresh = format!("sim_{}", lock(&state.people).draw_hex().repeat(8));
+        let force = body["force_refresh"] == true;
+        let issued = lock(&state.tokens).stable(&app.id, force, fresh, state.clock.now());
+        let (token, seconds) =
+            issued.map_err(|TooOften| Refusal::Errcode(45009, "reach max api daily quota limit"))?;
+        Ok(json!({ "access_token": token, "expires_in": seconds }))
+    });
+    answer(&state, outcome)
 }
 
 /// `POST /wxa/business/getuserphonenumber?access_token`
@@ -55,42 +71,29 @@ pub(super) async fn phone_number(
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let body = match posted(&state, &headers, &body) {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let app = match authorized(&state, &query) {
-        Ok(app) => app,
-        Err(refusal) => return refusal,
-    };
-    let code = body["code"].as_str().unwrap_or_default();
-    let now = state.clock.now();
-    match lock(&state.people).redeem_phone(&app, code, body["openid"].as_str(), now) {
-        Some(PhoneCode { phone, country, .. }) => Json(json!({
-            "errcode": 0, "errmsg": "ok", "phone_info": phone_info(&phone, &country, &app, now.as_second()),
-        }))
-        .into_response(),
-        None => error(&state, 40029, "invalid code"),
-    }
+    let outcome = posted(&headers, &body).and_then(|body| {
+        let app = authorized(&state, &query)?;
+        let (code, now) = (body["code"].as_str().unwrap_or_default(), state.clock.now());
+        let redeemed = lock(&state.people).redeem_phone(&app, code, body["openid"].as_str(), now);
+        let PhoneCode { phone, country, .. } = redeemed.ok_or(Refusal::Errcode(40029, "invalid code"))?;
+        let info = phone_info(&phone, &country, &app, now.as_second());
+        Ok(json!({ "errcode": 0, "errmsg": "ok", "phone_info": info }))
+    });
+    answer(&state, outcome)
 }
 
 /// `GET /wxa/checksession`
 pub(super) async fn check_session(AppState(state): AppState<Arc<State>>, query: Parameters) -> Response {
-    match signed(&state, &query) {
-        Ok(_) => Json(json!({ "errcode": 0, "errmsg": "ok" })).into_response(),
-        Err(refusal) => refusal,
-    }
+    answer(&state, signed(&state, &query).map(|_| json!({ "errcode": 0, "errmsg": "ok" })))
 }
 
 /// `GET /wxa/resetusersessionkey`
 pub(super) async fn reset_session(AppState(state): AppState<Arc<State>>, query: Parameters) -> Response {
-    let (app, openid) = match signed(&state, &query) {
-        Ok(who) => who,
-        Err(refusal) => return refusal,
-    };
-    let session_key = lock(&state.people).rotate(&app, &openid, state.clock.now());
-    Json(json!({ "errcode": 0, "errmsg": "ok", "openid": openid, "session_key": session_key }))
-        .into_response()
+    let outcome = signed(&state, &query).map(|(app, openid)| {
+        let session_key = lock(&state.people).rotate(&app, &openid, state.clock.now());
+        json!({ "errcode": 0, "errmsg": "ok", "openid": openid, "session_key": session_key })
+    });
+    answer(&state, outcome)
 }
 
 /// As the phone button's data and getuserphonenumber both have it. countryCode is a number here and a string there:
@@ -106,41 +109,35 @@ pub(super) fn phone_info(phone: &str, country: &str, app: &str, second: i64) -> 
 }
 
 /// (app, openid), if the token counts and the signature is of the user's session_key as it is now.
-fn signed(state: &State, query: &Parameters) -> Result<(String, String), Response> {
+fn signed(state: &State, query: &Parameters) -> Result<(String, String), Refusal> {
     let app = authorized(state, query)?;
     let given = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
     if given("sig_method") != "hmac_sha256" {
-        return Err(error(state, 87008, "invalid sig_method"));
+        return Err(Refusal::Errcode(87008, "invalid sig_method"));
     }
     let key = lock(&state.people).session_key(&app, given("openid"));
     if key.is_none_or(|key| signature(&SessionKey::new(key)) != given("signature")) {
-        return Err(error(state, 87009, "invalid signature"));
+        return Err(Refusal::Errcode(87009, "invalid signature"));
     }
     Ok((app, given("openid").to_owned()))
 }
 
 /// The app behind the access_token.
-fn authorized(state: &State, query: &Parameters) -> Result<String, Response> {
+fn authorized(state: &State, query: &Parameters) -> Result<String, Refusal> {
     let token = query.get("access_token").map(String::as_str).unwrap_or_default();
     match lock(&state.tokens).worth(token, state.clock.now()) {
         Worth::App(app) => Ok(app),
-        Worth::Expired => Err(error(state, 42001, "access_token expired")),
+        Worth::Expired => Err(Refusal::Errcode(42001, "access_token expired")),
         Worth::Invalid => {
-            Err(error(state, 40001, "invalid credential, access_token is invalid or not latest"))
+            Err(Refusal::Errcode(40001, "invalid credential, access_token is invalid or not latest"))
         }
     }
 }
 
-fn posted(state: &State, headers: &HeaderMap, body: &str) -> Result<Value, Response> {
+fn posted(headers: &HeaderMap, body: &str) -> Result<Value, Refusal> {
     if !headers.contains_key(CONTENT_LENGTH) {
-        return Err(StatusCode::PRECONDITION_FAILED.into_response());
+        return Err(Refusal::NoContentLength);
     }
-    serde_json::from_str::<Value>(body)
-        .ok()
-        .filter(Value::is_object)
-        .ok_or_else(|| error(state, 47001, "data format error"))
-}
-
-fn error(state: &State, errcode: i64, errmsg: &str) -> Response {
-    Json(json!({ "errcode": errcode, "errmsg": endpoints::with_rid(state, errcode, errmsg) })).into_response()
+    let body = serde_json::from_str::<Value>(body).ok().filter(Value::is_object);
+    body.ok_or(Refusal::Errcode(47001, "data format error"))
 }

@@ -18,7 +18,12 @@ pub fn init(log: &Log) {
         Level::Debug => LevelFilter::DEBUG,
         Level::Trace => LevelFilter::TRACE,
     };
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("wxgate", level);
+    // The database's libraries say nothing at all: their warnings quote the server's text, and in it the row.
+    let silent = ["sqlx", "sea_orm", "sea_orm_migration"].map(|library| (library, LevelFilter::OFF));
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("wxgate", level)
+        .with_targets(silent);
     let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {
         LogFormat::Text => {

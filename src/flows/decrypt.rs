@@ -26,17 +26,14 @@ pub struct Window {
 pub async fn decrypt(rooms: &Rooms, user: &User, app: &str, claim: &Claim<'_>) -> Result<Map<String, Value>> {
     rooms.decrypts.admit(user.id)?;
     let app = rooms.wechat.app(Some(app), None)?;
-    let identity = identity(rooms, user, app).await?;
+    let identity = identity(rooms, user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
     let verified = verified(rooms, app, &identity, claim, rooms.now())?;
     Ok(if claim.encrypted_data.is_some() { verified.data } else { verified.raw.unwrap_or_default() })
 }
 
-/// The user's identity in this app.
-pub(super) async fn identity(rooms: &Rooms, user: &User, app: &App) -> Result<Identity> {
-    let identity = rooms.store.find_identity(user.id, &app.id).await?;
-    identity.ok_or_else(|| {
-        Error::from(Code::EncryptedDataInvalid).because("the user has no identity in this app")
-    })
+/// The user's identity in this app; none if it has gone to another user since the token was issued.
+pub(super) async fn identity(rooms: &Rooms, user: &User, app: &App) -> Result<Option<Identity>> {
+    rooms.store.find_identity(user.id, &app.id).await
 }
 
 /// All that `claim` holds, under the current or the previous session_key. One error, whatever was wrong.

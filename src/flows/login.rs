@@ -67,13 +67,13 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let mut unionid = who.unionid;
     let claim = request.proof.as_claim();
     if !claim.is_empty() {
-        let identity = decrypt::identity(rooms, &user, app).await?;
+        let identity = decrypt::identity(rooms, &user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
         let verified = decrypt::verified(rooms, app, &identity, &claim, now)?;
         said = profile::proven(&verified).unwrap_or(said);
         unionid = unionid.or(verified.unionid);
     }
     if let Some(changed) = profile::merge(&user.profile, &said) {
-        rooms.store.update_profile(user.id, &changed, now).await?;
+        rooms.store.update_profile(user.id, &user.profile, &changed, now).await?;
         user.profile = changed;
     }
     if let Some(unionid) = &unionid {

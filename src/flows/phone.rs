@@ -24,6 +24,8 @@ pub enum Source<'s> {
 pub async fn set(rooms: &Rooms, user: &User, app: &str, source: &Source<'_>) -> Result<UserInfo> {
     let app = rooms.wechat.app(Some(app), None)?;
     let identity = decrypt::identity(rooms, user, app).await?;
+    let identity = identity
+        .ok_or_else(|| Error::from(Code::TokenInvalid).because("its identity is another user's now"))?;
     let now = rooms.now();
     let phone = match source {
         Source::Code(code) => rooms.wechat.phone(app, code, &identity.openid).await?,

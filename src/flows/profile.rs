@@ -88,7 +88,7 @@ pub(super) fn proven(verified: &Verified) -> Option<Profile> {
 pub async fn change(rooms: &Rooms, user: &User, said: &Said<'_>) -> Result<UserInfo> {
     let profile = strict(&user.profile, said)?;
     if profile != user.profile {
-        rooms.store.update_profile(user.id, &profile, rooms.now()).await?;
+        rooms.store.update_profile(user.id, &user.profile, &profile, rooms.now()).await?;
     }
     Ok(session::user_info(rooms, &User { profile, ..user.clone() }))
 }

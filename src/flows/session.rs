@@ -19,7 +19,7 @@ use crate::wechat::App;
 pub struct Session {
     /// A JWT (JWS); send it as `Authorization: Bearer`.
     #[serde(serialize_with = "text")]
-    #[schema(value_type = String)]
+    #[schema(value_type = String, example = "eyJhbGciOiJFUzI1NiIsImtpZCI6…")]
     pub token: AccessToken,
     /// Always `Bearer`.
     #[schema(example = "Bearer")]
@@ -43,11 +43,13 @@ pub struct Session {
 #[serde(rename_all = "camelCase")]
 pub struct UserInfo {
     /// The token's `sub`.
+    #[schema(example = "01a1fce9-f066-7826-9be7-0cf2bb5d62bb")]
     pub user_id: Uuid,
     /// Empty until the user says it.
     #[schema(example = "小明 🎉")]
     pub nick_name: String,
     /// An https URL, or empty.
+    #[schema(example = "https://thirdwx.qlogo.cn/mmopen/vi_32/a/132")]
     pub avatar_url: String,
     /// 0 unknown, 1 male, 2 female.
     pub gender: i16,

@@ -9,7 +9,7 @@ use crate::vault::Cell;
 /// Whether WeChat still knows the session_key that we hold.
 pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
     let app = rooms.wechat.app(Some(app), None)?;
-    let identity = identity(rooms, user, app).await?;
+    let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     rooms.wechat.check_session(app, &identity.openid, &key).await
 }
@@ -17,7 +17,7 @@ pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
 /// Has WeChat rotate the session_key, and keeps the new one; false if WeChat no longer knows ours.
 pub async fn reset(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
     let app = rooms.wechat.app(Some(app), None)?;
-    let identity = identity(rooms, user, app).await?;
+    let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     let Some(fresh) = rooms.wechat.reset_session(app, &identity.openid, &key).await? else {
         return Ok(false);

@@ -68,9 +68,14 @@ fn framed(router: Router<AppState>, state: &AppState) -> Router {
         .with_state(state.clone())
 }
 
+/// Runs the request as a task of its own. A client that leaves, or the deadline, ends the waiting and not the work: a
+/// transaction dropped in the middle of its BEGIN would go back to the pool open, and a code dropped on its way to
+/// WeChat could go there twice. Each piece of work has bounds of its own (`wechat.timeout`, the database's).
 async fn in_time(State(app): State<AppState>, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(app.config.http.request_timeout, next.run(request)).await {
-        Ok(response) => response,
+    let work = tokio::spawn(next.run(request));
+    match tokio::time::timeout(app.config.http.request_timeout, work).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => panicked(Box::new(())),
         Err(_) => {
             Error::from(Code::RequestTimeout).because("longer than http.request_timeout").into_response()
         }

@@ -46,6 +46,9 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     Some(PathBuf::from(path.rsplit_once('?').map_or(path, |(path, _)| path)))
 }
 
+/// No statement of ours takes this long; one that does waits for a lock whose holder is gone.
+const LONGEST_STATEMENT: &str = "30s";
+
 fn options(config: &config::Database, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.address.expose());
     if let Some(file) = sqlite_file(config.address.expose()) {
@@ -61,7 +64,14 @@ fn options(config: &config::Database, connections: u32) -> ConnectOptions {
         // A ping before every statement would double the trips; a dead connection shows itself at its first use.
         .test_before_acquire(false)
         // sqlx's own log would name every statement, at any level.
-        .sqlx_logging(false);
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            let bounds = [
+                ("statement_timeout", LONGEST_STATEMENT),
+                ("idle_in_transaction_session_timeout", LONGEST_STATEMENT),
+            ];
+            postgres.application_name("wxgate").options(bounds)
+        });
     options
 }
 

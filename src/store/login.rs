@@ -5,8 +5,8 @@ use std::sync::LazyLock;
 
 use entity::{identities, users};
 use sea_orm::{
-    ActiveValue::Set, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, FromQueryResult as _,
-    QueryFilter as _, QuerySelect as _, Statement, TransactionTrait as _, Value,
+    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
+    FromQueryResult as _, QueryFilter as _, QuerySelect as _, Statement, TransactionTrait as _, Value,
 };
 use uuid::Uuid;
 
@@ -70,6 +70,8 @@ impl Store {
     pub async fn upsert_login(&self, login: &Login<'_>) -> Result<LoggedIn> {
         for _ in 0..ROUNDS {
             match self.returning_login(login).await {
+                // Closed between a login's look and its write: the identity is freed, as closing does.
+                Ok(Some(user)) if user.status == Status::Closed => self.free_identity(login, user.id).await?,
                 Ok(Some(user)) => return Ok(LoggedIn { user, is_new: false }),
                 Ok(None) => {}
                 Err(error) if error::is_tie(&error) => continue,
@@ -83,6 +85,18 @@ impl Store {
             }
         }
         Err(Error::from(Code::Busy).because("a login lost every round of a race"))
+    }
+
+    async fn free_identity(&self, login: &Login<'_>, closed: Uuid) -> Result<()> {
+        use identities::Column as C;
+        identities::Entity::delete_many()
+            .filter(C::Appid.eq(login.app))
+            .filter(C::Openid.eq(login.openid.expose()))
+            .filter(C::UserId.eq(closed))
+            .exec(&self.write)
+            .await
+            .map(|_| ())
+            .map_err(error::unavailable)
     }
 
     /// Updates the identity, if there is one, and reads its user.
@@ -133,7 +147,6 @@ impl Store {
 
     /// Another app's login of a person we know: the identity joins the user who owns the unionid.
     async fn adopt(&self, login: &Login<'_>) -> std::result::Result<First, DbErr> {
-        use sea_orm::ColumnTrait as _;
         let Some(unionid) = login.unionid else { return Ok(First::Lost) };
         let owner = users::Entity::find()
             .select_only()

@@ -2,7 +2,8 @@
 
 use entity::users;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, Statement,
+    ActiveValue::{NotSet, Set},
+    ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, Statement,
 };
 use uuid::Uuid;
 
@@ -138,9 +139,25 @@ impl Store {
         .map_err(error::unavailable)
     }
 
-    /// Writes what the user says of themselves.
-    pub async fn update_profile(&self, id: Uuid, profile: &Profile, now: Timestamp) -> Result<()> {
-        let change = users::ActiveModel { updated_at: Set(now.as_millisecond()), ..profile_columns(profile) };
+    /// Writes what changed of what the user says of themselves, and no other column: of two changes at once, neither
+    /// takes the other's back.
+    pub async fn update_profile(&self, id: Uuid, old: &Profile, new: &Profile, now: Timestamp) -> Result<()> {
+        let mut change = users::ActiveModel { updated_at: Set(now.as_millisecond()), ..profile_columns(new) };
+        for (column, same) in [
+            (&mut change.nickname, old.nickname == new.nickname),
+            (&mut change.avatar_url, old.avatar_url == new.avatar_url),
+            (&mut change.country, old.country == new.country),
+            (&mut change.province, old.province == new.province),
+            (&mut change.city, old.city == new.city),
+            (&mut change.language, old.language == new.language),
+        ] {
+            if same {
+                *column = NotSet;
+            }
+        }
+        if old.gender == new.gender {
+            change.gender = NotSet;
+        }
         users::Entity::update_many()
             .set(change)
             .filter(users::Column::Id.eq(id))

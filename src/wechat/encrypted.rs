@@ -128,15 +128,16 @@ fn is_whole(body: &[u8]) -> bool {
     !body.is_empty() && body.len() <= LARGEST && body.len().is_multiple_of(BLOCK)
 }
 
-/// The watermark names our app and a recent instant, and the openId, where there is one, is the user's. (A phone
-/// number's data has none.)
+/// The watermark names our app and a recent instant, and data that names a person names this one. (A phone number's
+/// data has no openId, nor have steps and groups.)
 fn is_ours(data: &Map<String, Value>, owner: &Owner<'_>, now: Timestamp, max_age: Duration) -> bool {
     let watermark = data.get("watermark").unwrap_or(&Value::Null);
     let made = watermark["timestamp"].as_i64().and_then(|second| Timestamp::from_second(second).ok());
     let recent = made.is_some_and(|made| after(made, max_age) >= now && made <= after(now, max_age));
-    let openid = data.get("openId").map(|id| id.as_str() == Some(owner.openid.expose()));
+    let openid = data.get("openId").and_then(Value::as_str) == Some(owner.openid.expose());
+    let names_somebody = ["openId", "unionId", "nickName"].iter().any(|name| data.contains_key(*name));
     let appid = watermark["appid"].as_str() == Some(owner.app);
-    appid & recent & openid.unwrap_or_else(|| data.contains_key("purePhoneNumber"))
+    appid & recent & (openid | !names_somebody)
 }
 
 /// hex(sha1(rawData ‖ session_key)), over the exact bytes of rawData.

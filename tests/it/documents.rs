@@ -72,3 +72,20 @@ fn the_document_describes_every_native_address() {
         ]
     );
 }
+
+/// The document's examples are as real answers are: the same members, of the same types.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_session_has_the_members_of_a_real_one() {
+    let world = crate::world::World::on(crate::world::Kind::Sqlite).await;
+    let real = world.login("alice").await;
+    let document = serde_json::to_value(wxgate::http::openapi()).unwrap();
+    for (schema, real) in [("Session", &real), ("UserInfo", &real["userInfo"])] {
+        let described = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
+        for (name, value) in real.as_object().unwrap() {
+            let example =
+                &described.get(name).unwrap_or_else(|| panic!("{schema}.{name} is not described"))["example"];
+            let alike = example.is_null() || std::mem::discriminant(example) == std::mem::discriminant(value);
+            assert!(alike, "{schema}.{name}: {example} is not like {value}");
+        }
+    }
+}

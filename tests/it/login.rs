@@ -270,3 +270,45 @@ async fn when_every_connection_to_the_database_breaks_the_next_logins_find_new_o
         assert!(refused <= 8, "the pool does not heal");
     }
 }
+
+on_each_database! {
+    async fn clients_that_leave_in_the_middle_cost_nobody_anything(kind: Kind) {
+        let world = Arc::new(World::with(kind, "http.request_timeout = 20s").await);
+        world.login("alice").await;
+        // First logins whose clients hang up after a moment: inside the call to WeChat, the BEGIN, the inserts.
+        for round in 0..6 {
+            let mut leaving = tokio::task::JoinSet::new();
+            for at in 0..16_u64 {
+                let world = world.clone();
+                leaving.spawn(async move {
+                    let code = world.code(&format!("leaver-{round}-{at}")).await;
+                    let body = json!({ "code": code });
+                    let patience = Duration::from_micros(500 * at);
+                    let _ = tokio::time::timeout(patience, world.post("/v1/login", &body)).await;
+                });
+            }
+            leaving.join_all().await;
+        }
+        // Every answer of 200 is a login that is written.
+        for _ in 0..40 {
+            world.login("alice").await;
+        }
+        let rows = world.database.rows(&world.folder(), "SELECT login_count FROM identities WHERE openid = 'alice'").await;
+        assert_eq!(rows[0]["login_count"], 41);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_code_whose_client_left_went_upstream_once_and_is_used() {
+    let world = World::on(Kind::Sqlite).await;
+    let code = world.code("alice").await;
+    world.faults(json!({ "latencyMs": 300 })).await;
+    for _ in 0..3 {
+        let body = json!({ "code": code });
+        let left = tokio::time::timeout(Duration::from_millis(100), world.post("/v1/login", &body)).await;
+        assert!(left.is_err() || left.unwrap().code() == 400);
+    }
+    while world.database.count(&world.folder(), "identities").await == 0 {}
+    world.post("/v1/login", &json!({ "code": code })).await.refused(400, "wechat_code_used");
+    assert_eq!(world.wechat.calls("/sns/jscode2session"), 1);
+}

@@ -108,3 +108,16 @@ async fn a_unionid_inside_encrypted_data_counts_like_one_from_the_exchange() {
     assert_eq!(rows, [json!({ "unionid": "union-a" }), json!({ "unionid": "union-b" })]);
     assert_eq!(app["isNewUser"], true);
 }
+
+on_each_database! {
+    async fn an_identity_left_with_a_closed_user_is_freed_by_its_next_login(kind: Kind) {
+        let world = World::on(kind).await;
+        let before = login(&world, APP, "alice", None).await;
+        // As if closing had fallen between a login's look and its write.
+        let connection = world.database.connect(&world.folder()).await;
+        sea_orm::ConnectionTrait::execute_unprepared(&connection, "UPDATE users SET status = 2").await.unwrap();
+        let after = login(&world, APP, "alice", None).await;
+        assert_eq!(after["isNewUser"], true);
+        assert_ne!(after["userInfo"]["userId"], before["userInfo"]["userId"]);
+    }
+}

@@ -151,11 +151,10 @@ fn found(named: Option<&Path>) -> Option<PathBuf> {
     named.map(Path::to_owned).or_else(|| Some(PathBuf::from("wxgate.toml")).filter(|file| file.exists()))
 }
 
-/// Only what is text; a variable that isn't can't be one of ours.
+/// What is no text is made text here and refused by name where a setting was meant.
 fn environment() -> std::collections::HashMap<String, String> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect()
 }
 
 fn clock() -> Arc<dyn Clock> {
@@ -184,5 +183,10 @@ async fn asked_to_end() {
             let _ = interrupted.await;
         }
     }
-    tracing::info!("asked to end; what is under way is finished first");
+    tracing::info!("asked to end; what is under way is finished first (asked again, at once)");
+    tokio::spawn(async {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            std::process::exit(130);
+        }
+    });
 }

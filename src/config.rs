@@ -18,6 +18,7 @@ use crate::secret::{AppSecret, ConfigSecret};
 pub(crate) mod check;
 mod files;
 mod layers;
+mod reading;
 mod show;
 mod values;
 
@@ -143,6 +144,7 @@ pub struct Wechat {
 #[serde(deny_unknown_fields)]
 pub struct App {
     /// The appid.
+    #[serde(default)]
     pub id: String,
     secret: Option<Inline>,
     secret_file: Option<PathBuf>,
@@ -183,9 +185,10 @@ pub struct Tokens {
 #[serde(deny_unknown_fields)]
 pub struct TokenKey {
     /// PKCS#8 PEM.
+    #[serde(default)]
     pub file: PathBuf,
     /// From when on it signs; none: from the beginning.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "values::instant")]
     pub sign_from: Option<Timestamp>,
     /// Out at once; its file is no longer read, so that a stolen key can be deleted.
     #[serde(default)]
@@ -213,6 +216,7 @@ pub struct Secrets {
 #[serde(deny_unknown_fields)]
 pub struct ColumnKey {
     /// The name that stands in every envelope it sealed.
+    #[serde(default)]
     pub id: String,
     key: Option<Inline>,
     file: Option<PathBuf>,
@@ -244,6 +248,7 @@ pub struct Internal {
 #[serde(deny_unknown_fields)]
 pub struct Credential {
     /// The service, as the log calls it.
+    #[serde(default)]
     pub name: String,
     token: Option<Inline>,
     token_file: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `wxgate dev`: everything at once in the working directory, nothing to configure.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,14 +27,14 @@ pub(super) struct Options {
 
 pub(super) async fn run(options: Options) -> Outcome {
     make_keys(Path::new("keys"))?;
-    let environment = environment();
+    let (environment, left_out) = apart(environment());
     let wanted = environment.get("WXGATE_HTTP__LISTEN").map_or("127.0.0.1:8080", String::as_str);
     let wanted = wanted
         .parse()
         .map_err(|_| Failure::Other(format!("WXGATE_HTTP__LISTEN: {wanted:?} is no address")))?;
     let public_side = listen("WXGATE_HTTP__LISTEN", wanted).await?;
     let simulator_side = listen("--simulator-listen", options.simulator_listen).await?;
-    let address = public_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
+    let address = reachable(public_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?);
     let app = SimApp { id: APPID.into(), secret: SECRET.into(), bound: true };
     let simulator = simulate::start(simulator_side, vec![app])?;
     let config = configure(address, &simulator.base_url(), environment)?;
@@ -43,9 +44,38 @@ pub(super) async fn run(options: Options) -> Outcome {
     migrate::up(&config.database).await.map_err(Failure::Other)?;
     let app = Arc::new(App::build(config, clock()).await?);
     greet(address, internal, &simulator.base_url());
+    for name in left_out {
+        println!("  ({name} was not read: `dev` has a database, keys and a WeChat of its own)");
+    }
     let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
     drop(simulator);
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+}
+
+/// Settings that may be production's are left out: `dev` must never write there.
+fn apart(environment: HashMap<String, String>) -> (HashMap<String, String>, Vec<String>) {
+    let theirs = [
+        "WXGATE_DATABASE__",
+        "WXGATE_WECHAT__",
+        "WXGATE_SECRETS__",
+        "WXGATE_TOKENS__KEYS",
+        "WXGATE_TOKENS__ISSUER",
+    ];
+    let (left_out, kept): (HashMap<_, _>, HashMap<_, _>) =
+        environment.into_iter().partition(|(name, _)| theirs.iter().any(|prefix| name.starts_with(prefix)));
+    (kept, left_out.into_keys().collect())
+}
+
+/// Where this machine reaches what listens on every address.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() {
+            Ipv4Addr::LOCALHOST.into()
+        } else {
+            Ipv6Addr::LOCALHOST.into()
+        });
+    }
+    address
 }
 
 /// Made once; the next `wxgate dev` finds them, and yesterday's tokens still count.
@@ -67,7 +97,7 @@ fn make_keys(directory: &Path) -> Result<(), Failure> {
 fn configure(
     address: SocketAddr,
     wechat: &str,
-    mut environment: std::collections::HashMap<String, String>,
+    mut environment: HashMap<String, String>,
 ) -> Result<Config, Failure> {
     environment.remove("WXGATE_HTTP__LISTEN");
     let preset = format!(

@@ -23,7 +23,7 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Outcome {
     if let Some(appid) = &options.appid
-        && !appid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        && !check::is_name(appid)
     {
         return Err(Failure::Other(format!("--appid {appid:?} is no AppID")));
     }

@@ -1,6 +1,8 @@
 //! `wxgate migrate up|status`, and the lock that lets several replicas start at once.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::time::Duration;
 
 use clap::Subcommand;
 use migration::{MigrationStatus, Migrator, MigratorTrait as _};
@@ -55,6 +57,15 @@ async fn status(config: &config::Database) -> Outcome {
     }
 }
 
+/// How many migrations are missing: a gateway that doesn't migrate itself must not start on a schema that isn't there.
+pub async fn missing(config: &config::Database) -> Result<usize, String> {
+    let said = |error: DbErr| format!("database.url: {}", describe(&error));
+    let connection = lone_connection(config).await.map_err(said)?;
+    let missing = Migrator::get_pending_migrations_read_only(&connection).await.map_err(said)?.len();
+    connection.close().await.map_err(said)?;
+    Ok(missing)
+}
+
 /// Applies what is missing and says how many that were. Whoever comes second waits, and then finds nothing to do.
 pub async fn up(config: &config::Database) -> Result<usize, String> {
     let said = |error: DbErr| format!("database.url: {}", describe(&error));
@@ -88,6 +99,8 @@ impl Lock {
         let said = |error: DbErr| format!("the migration lock: {}", describe(&error));
         match backend {
             DbBackend::Postgres => {
+                let bound = format!("SET lock_timeout = '{WAIT_SECONDS}s'");
+                connection.execute_unprepared(&bound).await.map_err(said)?;
                 let sql = "SELECT pg_advisory_lock($1)";
                 let statement = Statement::from_sql_and_values(backend, sql, [NUMBER.into()]);
                 connection.execute_raw(statement).await.map_err(said)?;
@@ -133,13 +146,20 @@ async fn lock_file(config: &config::Database) -> Result<File, String> {
     let database = sqlite_file(config.address.expose()).ok_or("database.url names no file")?;
     let path = database.with_extension("migrate.lock");
     let shown = path.display().to_string();
-    let locked = tokio::task::spawn_blocking(move || {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
-        file.lock().map(|()| file)
-    });
-    match locked.await {
-        Ok(Ok(file)) => Ok(file),
-        Ok(Err(error)) => Err(format!("{shown} can't be locked: {error}")),
-        Err(_) => Err(format!("{shown} can't be locked")),
+    let failed = |error: std::io::Error| format!("{shown} can't be locked: {error}");
+    let file =
+        File::options().create(true).truncate(false).write(true).mode(0o600).open(&path).map_err(failed)?;
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(WAIT_SECONDS.unsigned_abs().into());
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::WouldBlock) if tokio::time::Instant::now() >= deadline => {
+                return Err(format!(
+                    "{shown}: another wxgate has been migrating for {WAIT_SECONDS} s; look after it"
+                ));
+            }
+            Err(TryLockError::WouldBlock) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
     }
 }

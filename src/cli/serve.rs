@@ -16,6 +16,10 @@ pub(super) async fn run(config: Config) -> Outcome {
     let internal_side = listen("http.internal_listen", config.http.internal_listen).await?;
     if config.database.migrate_on_start {
         migrate::up(&config.database).await.map_err(Failure::Other)?;
+    } else if migrate::missing(&config.database).await.map_err(Failure::Other)? > 0 {
+        let text = "the database's tables are not up to date, and database.migrate_on_start is false: \
+                    run `wxgate migrate up`, or `wxgate migrate status` to see what is missing";
+        return Err(Failure::Other(text.into()));
     }
     let app = Arc::new(App::build(config, clock).await?);
     announce(&app, &public_side, &internal_side);

@@ -5,16 +5,12 @@ use std::path::{Path, PathBuf};
 use super::{Config, Inline, Problem};
 use crate::secret::{AppSecret, ConfigSecret};
 
-const DEFAULT_DATABASE: &str = "sqlite://data/wxgate.sqlite?mode=rwc";
-
 /// Reads every secret and key file; what can't be read becomes a problem.
 pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<Problem>) {
     let mut reader = Reader { directory, problems };
 
     let database = &mut config.database;
-    // The default is inline; naming a file replaces it rather than clashing with it.
-    let url = database.url.take();
-    let inline = url.filter(|Inline(url)| database.url_file.is_none() || url.expose() != DEFAULT_DATABASE);
+    let inline = database.url.take();
     if let Some(url) = reader.secret("database.url", inline, "url_file", database.url_file.take()) {
         database.address = reader.database(&url);
     }
@@ -25,6 +21,13 @@ pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<
         }
     }
     for (index, key) in config.tokens.keys.iter_mut().enumerate() {
+        if key.file.as_os_str().is_empty() {
+            reader.problem::<()>(
+                &format!("tokens.keys[{index}].file"),
+                "is missing: a private key in PKCS#8 PEM",
+            );
+            continue;
+        }
         key.file = directory.join(&key.file);
         if !key.revoked
             && let Some(pem) = reader.file(&format!("tokens.keys[{index}].file"), &key.file)

@@ -93,13 +93,17 @@ fn without_password(address: &str) -> String {
     if scheme == "sqlite" {
         return address.to_owned();
     }
-    let (rest, query) = rest.split_once('?').map_or((rest, ""), |(rest, _)| (rest, "?(redacted)"));
-    let rest = match rest.rsplit_once('@') {
+    // From the last @: a password that isn't percent-encoded may hold anything else.
+    let (login, place) = match rest.rsplit_once('@') {
         Some((login, place)) => {
-            let user = login.split(':').next().unwrap_or("");
-            format!("{user}:(redacted)@{place}")
+            (format!("{}:(redacted)@", login.split(':').next().unwrap_or_default()), place)
         }
-        None => rest.to_owned(),
+        None => (String::new(), rest),
     };
-    format!("{scheme}://{rest}{query}")
+    let (place, query) = place.split_once('?').map_or((place, ""), |(place, _)| (place, "?(redacted)"));
+    let port = place.split('/').next().unwrap_or_default().rsplit_once(':').map_or("", |(_, port)| port);
+    if !port.bytes().all(|b| b.is_ascii_digit()) {
+        return format!("{scheme}://(redacted)");
+    }
+    format!("{scheme}://{login}{place}{query}")
 }

@@ -8,6 +8,7 @@ use jiff::SignedDuration;
 use jiff::tz::Offset;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::clock::Timestamp;
 use crate::secret::{AppSecret, ConfigSecret};
 
 /// A secret that stands in the configuration itself.
@@ -106,6 +107,9 @@ pub(super) fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec
     list.iter().map(network).collect()
 }
 
+/// Nothing here is measured in more; and sums of spans and instants stay inside what can be counted.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
 /// `"90s"`, `"5m"`, `"2h"`, `"1h 30m"`: longer than nothing.
 pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(deserializer)?;
@@ -113,9 +117,16 @@ pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
         .parse()
         .map_err(|_| D::Error::custom(format!("{text:?} is no duration; write \"90s\", \"5m\" or \"2h\"")))?;
     match Duration::try_from(span) {
-        Ok(span) if !span.is_zero() => Ok(span),
-        _ => Err(D::Error::custom(format!("{text:?} must be longer than nothing"))),
+        Ok(span) if !span.is_zero() && span <= LONGEST => Ok(span),
+        _ => Err(D::Error::custom(format!("{text:?} must be longer than nothing and 30 days at the most"))),
     }
+}
+
+/// `2026-12-01T00:00:00Z`
+pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let instant = text.parse().map(Some);
+    instant.map_err(|_| D::Error::custom(format!("{text:?} is no instant; write 2026-12-01T00:00:00Z")))
 }
 
 /// `"+08:00"`, `"-05:30"`, `"+00:00"`.
@@ -133,7 +144,8 @@ fn parse_offset(text: &str) -> Option<Offset> {
         _ => return None,
     };
     let (hours, minutes) = rest.split_once(':')?;
-    if hours.len() != 2 || minutes.len() != 2 {
+    let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+    if !two_digits(hours) || !two_digits(minutes) {
         return None;
     }
     let (hours, minutes): (i32, i32) = (hours.parse().ok()?, minutes.parse().ok()?);

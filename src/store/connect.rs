@@ -36,6 +36,8 @@ pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnec
     }
     let mut options = options(config, 1);
     options.min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
+    // A migration takes what it takes.
+    options.map_sqlx_postgres_opts(|postgres| postgres.application_name("wxgate migrate"));
     Database::connect(options).await
 }
 

@@ -20,21 +20,32 @@ pub fn describe(error: &DbErr) -> String {
 fn describe_sqlx(error: &SqlxError) -> String {
     match error {
         SqlxError::Database(error) => {
+            if let Some(error) = error.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>() {
+                return match error.number() {
+                    // Who may connect, to what, and which table isn't there: no row's values.
+                    number @ (1040 | 1044 | 1045 | 1049 | 1146 | 1290) => {
+                        format!("the database answered {number}: {}", error.message())
+                    }
+                    number => format!("the database answered {number}"),
+                };
+            }
             let code = error.code().unwrap_or_default();
             let constraint = error.constraint().map(|name| format!(" at {name}")).unwrap_or_default();
             // The server's words on who may connect, which tables exist or how the disk does hold no row's values.
             match code.as_ref() {
-                "28P01" | "28000" | "3D000" | "42P01" | "53300" | "1045" | "1049" | "1146" | "14" | "1" => {
+                "28P01" | "28000" | "3D000" | "42P01" | "53300" | "14" | "1" | "8" | "26" => {
                     format!("the database answered {code}: {}", error.message())
                 }
                 _ => format!("the database answered {code}{constraint}"),
             }
         }
-        SqlxError::Io(error) => format!("the connection to the database broke: {}", error.kind()),
+        SqlxError::Io(error) => format!("the database can't be reached: {error}"),
         SqlxError::Tls(_) => "TLS with the database failed".into(),
         SqlxError::PoolTimedOut => "no connection became free within database.acquire_timeout".into(),
         SqlxError::PoolClosed => "the database's pool is closed".into(),
-        SqlxError::Configuration(_) => "database.url can't be used".into(),
+        SqlxError::Configuration(_) => {
+            "this address can't be used: see config.default.toml for its form".into()
+        }
         _ => "the database's driver failed".into(),
     }
 }

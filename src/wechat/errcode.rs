@@ -12,8 +12,9 @@ pub(super) const BUSY: i64 = -1;
 pub(super) struct Errcode {
     #[serde(default)]
     pub(super) errcode: i64,
+    /// Whatever it is: only the number counts.
     #[serde(default)]
-    errmsg: String,
+    errmsg: serde_json::Value,
 }
 
 impl Errcode {
@@ -27,7 +28,7 @@ impl Errcode {
     /// <https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html>
     pub(super) fn meaning(&self, appid: &str) -> Error {
         let (code, cause) = row(self.errcode);
-        let (errcode, clue) = (self.errcode, clue(self.errcode, &self.errmsg));
+        let (errcode, clue) = (self.errcode, clue(self.errcode, self.errmsg.as_str().unwrap_or_default()));
         Error::from(code).because(format!("WeChat answered errcode {errcode} for app {appid}: {cause}{clue}"))
     }
 }
@@ -93,7 +94,7 @@ mod tests {
     #[test]
     fn our_own_mistakes_are_500_for_the_caller_and_name_the_setting_for_the_operator() {
         for errcode in [40013, 40125, 41002, 41004, 41008, 50002, 40164, 40243] {
-            let error = Errcode { errcode, errmsg: String::new() }.meaning("wx1");
+            let error = Errcode { errcode, errmsg: serde_json::Value::Null }.meaning("wx1");
             assert_eq!(error.code.status(), 500);
             assert!(error.to_string().contains("wx1"), "{error}");
         }

@@ -97,6 +97,77 @@ fn a_variable_that_is_no_setting_is_named() {
     "#);
 }
 
+/// Secrets in the wrong place, half a quote, a missing brace: what is said of them never quotes them.
+#[test]
+fn no_mistake_in_a_configuration_prints_a_secret() {
+    let folder = folder();
+    let mut said = String::new();
+    for text in [
+        "[[wechat.apps]]\nid = \"wx1\"\nsecret = \"LEAK",
+        "[database]\nurl = postgres://u:LEAK@h/db",
+        "database = \"postgres://u:LEAK@h/db\"",
+        "secrets = \"LEAK\"",
+        "[secrets]\ncolumn_keys = [\"LEAK\"]",
+        "[secrets]\nindex_key = [\"LEAK\"]",
+        "[internal]\ncredentials = [\"LEAK\", { name = \"pay\", token = [\"LEAK\"] }]",
+        "[tokens]\nkeys = [\"LEAK\"]\nttl = [\"LEAK\"]",
+    ] {
+        std::fs::write(folder.path().join("wxgate.toml"), text).unwrap();
+        said.push_str(&load(folder.path(), &[]).unwrap_err().join("\n"));
+    }
+    std::fs::write(folder.path().join("wxgate.toml"), "").unwrap();
+    for (name, value) in [
+        ("WXGATE_WECHAT__APPS", "[{ id = \"wx1\", secret = \"LEAK\" ]"),
+        ("WXGATE_WECHAT__APPS", "wx1:LEAK"),
+        ("WXGATE_SECRETS__COLUMN_KEYS", "LEAK"),
+        ("WXGATE_WECHAT__APPS!", "[{ id = \"wx1\", secret = \"LEAK\" }]"),
+        ("WXGATE_DATABASE", "postgres://u:LEAK@h/db"),
+    ] {
+        let problems = load(folder.path(), &[(name, value)]).unwrap_err().join("\n");
+        assert!(problems.contains(name), "{name} is not named: {problems}");
+        said.push_str(&problems);
+    }
+    assert!(!said.contains("LEAK"), "{said}");
+    for (url, shown) in [
+        ("postgres://u:LE?AK@h/db", "postgres://u:(redacted)@h/db"),
+        ("mysql://u:LE#AK@h:3306/db?password=LEAK", "mysql://u:(redacted)@h:3306/db?(redacted)"),
+        ("postgres://u:LEAK", "postgres://(redacted)"),
+        ("postgres://h:5432/db", "postgres://h:5432/db"),
+    ] {
+        let (config, _) = config::inspect(&Layers {
+            environment: [("WXGATE_DATABASE__URL".to_owned(), url.to_owned())].into(),
+            ..Layers::default()
+        });
+        assert!(config.unwrap().show().contains(&format!("url = {shown:?}")), "{url}");
+    }
+}
+
+#[test]
+fn a_bad_element_of_a_list_is_told_once_by_its_own_place() {
+    let problems = Loaded::from(
+        r#"
+        http = { http = 3, listen = 8080 }
+        wechat.apps = [{ id = 7, secret = "s" }, 3, { id = "wx3", secret = "s", extra = 1 }]
+        tokens.issuer = "https://auth.example.com"
+        tokens.audience = ["api", ["x"]]
+        tokens.keys = [{ sign_from = "soon", file = "no/such.pem" }, { file = [] }]
+        secrets = { index_key = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=", column_keys = ["k1"] }
+        "#,
+    )
+    .unwrap_err();
+    insta::assert_snapshot!(problems.join("\n"), @r#"
+    http.http: unknown field `http`, expected one of `listen`, `internal_listen`, `trusted_proxies`, `request_timeout`, `body_limit`, `utc_offset`
+    http.listen: "8080" is no address; write "127.0.0.1:8080" or "[::]:8080"
+    wechat.apps[1]: has the wrong type; wanted is a table
+    wechat.apps[2].extra: unknown field `extra`, expected one of `id`, `secret`, `secret_file`
+    tokens.audience[1]: has the wrong type; wanted is a string
+    tokens.keys[0].file: no/such.pem can't be read: No such file or directory (os error 2)
+    tokens.keys[0].sign_from: "soon" is no instant; write 2026-12-01T00:00:00Z
+    tokens.keys[1].file: has the wrong type; wanted is a string
+    secrets.column_keys[0]: has the wrong type; wanted is a table
+    "#);
+}
+
 #[test]
 fn a_revoked_keys_file_may_be_deleted() {
     let folder = folder();

@@ -29,10 +29,13 @@ fn room(path: &Path) -> String {
 fn named<'t>(text: &'t str, prefix: &str) -> BTreeSet<&'t str> {
     let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
     let words = code.flat_map(|line| line.match_indices(prefix).map(|(at, _)| &line[at + prefix.len()..]));
-    words
-        .map(|rest| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap())
-        .filter(|word| !word.is_empty())
-        .collect()
+    // `use crate::{a, b}` names each of them.
+    let words = words.flat_map(|rest| match rest.strip_prefix('{') {
+        Some(list) => list.split([',', '}']).map(str::trim).collect::<Vec<_>>(),
+        None => vec![rest],
+    });
+    let first = |rest: &'t str| rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap();
+    words.map(first).filter(|word| !word.is_empty() && *word != "self").collect()
 }
 
 #[test]

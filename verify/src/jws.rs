@@ -43,6 +43,11 @@ pub(crate) struct Header {
 pub(crate) struct Members(BTreeMap<String, Value>);
 
 impl Members {
+    /// Whether `nbf`, where there is one, has passed at `now`; one that is no time never has.
+    pub(crate) fn allows(&self, now: i64) -> bool {
+        self.0.get("nbf").is_none_or(|nbf| nbf.as_i64().is_some_and(|nbf| nbf <= now))
+    }
+
     pub(crate) fn into_typed<T: DeserializeOwned>(self) -> Result<T, serde_json::Error> {
         serde_json::from_value(Value::Object(self.0.into_iter().collect()))
     }

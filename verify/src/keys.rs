@@ -25,7 +25,7 @@ impl std::error::Error for KeySetError {}
 
 impl KeySet {
     /// From the bytes of a JWKS document. Keys that aren't for signatures, have no `kid`, or whose algorithm this
-    /// crate doesn't verify, are passed over: a set may hold keys for others.
+    /// crate doesn't verify or can't read, are passed over: a set may hold keys for others.
     pub fn from_json(jwks: &[u8]) -> Result<Self, KeySetError> {
         let set: JwkSet =
             serde_json::from_slice(jwks).map_err(|error| KeySetError(format!("not a JWKS: {error}")))?;
@@ -37,8 +37,8 @@ impl KeySet {
         let mut keys = BTreeMap::new();
         for jwk in jwks {
             let Some((kid, algorithm)) = usable(jwk) else { continue };
-            let key = DecodingKey::from_jwk(jwk)
-                .map_err(|error| KeySetError(format!("key {kid} can't be read: {error}")))?;
+            // One that can't be read verifies nothing; the others still do.
+            let Ok(key) = DecodingKey::from_jwk(jwk) else { continue };
             if keys.insert(kid.clone(), (algorithm, key)).is_some() {
                 return Err(KeySetError(format!("two keys share the kid {kid}")));
             }

@@ -81,6 +81,10 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: i64) -> Resu
         Ok(true) => {}
         Ok(false) | Err(_) => return Err(Refusal::BadSignature),
     }
+    // We issue none, but a token that has one means it (RFC 7519 §4.1.5).
+    if !parts.claims.allows(now.saturating_add(seconds(expected.leeway))) {
+        return Err(Refusal::NotYet);
+    }
     let claims: Claims =
         parts.claims.into_typed().map_err(|_| Refusal::Malformed("a claim is missing or of another type"))?;
     check(&claims, expected, now)?;
@@ -89,7 +93,7 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: i64) -> Resu
 
 /// RFC 9068 §4: issuer, audience and times.
 fn check(claims: &Claims, expected: &Expected, now: i64) -> Result<(), Refusal> {
-    let leeway = i64::try_from(expected.leeway.as_secs()).unwrap_or(i64::MAX);
+    let leeway = seconds(expected.leeway);
     if claims.iss != expected.issuer {
         return Err(Refusal::WrongIssuer);
     }
@@ -106,6 +110,10 @@ fn check(claims: &Claims, expected: &Expected, now: i64) -> Result<(), Refusal> 
         return Err(Refusal::NotYet);
     }
     Ok(())
+}
+
+fn seconds(span: Duration) -> i64 {
+    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
 }
 
 fn is_access_token(typ: &str) -> bool {

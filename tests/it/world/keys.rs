@@ -1,5 +1,7 @@
 //! Keys for a test: made at once, thrown away with it.
 
+#![expect(clippy::disallowed_methods, reason = "the library makes keys with its own randomness")]
+
 use std::path::Path;
 
 use aws_lc_rs::encoding::AsDer as _;

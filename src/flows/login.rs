@@ -69,7 +69,10 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     if !claim.is_empty() {
         let identity = decrypt::identity(rooms, &user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
         let verified = decrypt::verified(rooms, app, &identity, &claim, now)?;
-        said = profile::proven(&verified).unwrap_or(said);
+        // What is proven lies over what is said; an anonymous proof takes nothing away.
+        if let Some(proven) = profile::proven(&verified) {
+            said = profile::merge(&said, &proven).unwrap_or(said);
+        }
         unionid = unionid.or(verified.unionid);
     }
     if let Some(changed) = profile::merge(&user.profile, &said) {

@@ -30,6 +30,11 @@ on_each_database! {
         for (field, value) in said.as_object().unwrap() {
             assert_eq!(&session["userInfo"][field], value);
         }
+        // An anonymous proof beside a name that the user typed: the name stays.
+        let mut body = proof(&world.user_info(json!({ "openid": "carol" })).await, ALL);
+        body["code"] = json!(world.code("carol").await);
+        body["userInfo"] = json!({ "nickName": "Carola" });
+        assert_eq!(world.post("/v1/login", &body).await.status(200).json()["userInfo"]["nickName"], "Carola");
         // Through litemall's door likewise; and what doesn't hold is refused, though the code was good.
         let mut body = proof(&info, ALL);
         body["code"] = json!(world.code("carol").await);

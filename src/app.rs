@@ -7,7 +7,7 @@ use crate::config::{Config, Problem};
 use crate::flows::Rooms;
 use crate::flows::decrypt::Window;
 use crate::store::{Store, describe};
-use crate::throttle::PerUser;
+use crate::throttle::PerPerson;
 use crate::tokens::Tokens;
 use crate::vault::Vault;
 use crate::wechat::Wechat;
@@ -44,7 +44,8 @@ impl App {
             Store::connect(&config.database).await.map_err(|error| StartError::Database(describe(&error)))?;
         let wechat_config = &config.wechat;
         let rooms = Rooms {
-            decrypts: PerUser::new(wechat_config.decrypts_per_minute, clock.clone()),
+            decrypts: PerPerson::new(wechat_config.decrypts_per_minute, clock.clone()),
+            server_calls: PerPerson::new(wechat_config.server_calls_per_minute, clock.clone()),
             window: Window {
                 previous_session_key: wechat_config.previous_session_key,
                 watermark_max_age: wechat_config.watermark_max_age,

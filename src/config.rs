@@ -132,6 +132,8 @@ pub struct Wechat {
     pub previous_session_key: Duration,
     /// How often a user may have data decrypted, a minute.
     pub decrypts_per_minute: NonZeroU32,
+    /// How often a user may have a server call made, a minute.
+    pub server_calls_per_minute: NonZeroU32,
     /// How old encryptedData may be.
     #[serde(deserialize_with = "values::span")]
     pub watermark_max_age: Duration,

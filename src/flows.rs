@@ -6,7 +6,7 @@ use jiff::tz::Offset;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::Store;
-use crate::throttle::PerUser;
+use crate::throttle::PerPerson;
 use crate::tokens::Tokens;
 use crate::vault::{self, Vault};
 use crate::wechat::Wechat;
@@ -32,7 +32,9 @@ pub struct Rooms {
     /// Access tokens.
     pub tokens: Tokens,
     /// How often a user may have data decrypted.
-    pub decrypts: PerUser,
+    pub decrypts: PerPerson,
+    /// How often a user may spend a call of WeChat's server API.
+    pub server_calls: PerPerson,
     /// How long keys and data count.
     pub window: decrypt::Window,
     /// The names of the levels.

@@ -11,10 +11,10 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
-use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
+use crate::secret::OpenId;
 
 /// The gateway's clock as governor wants it.
 #[derive(Clone)]
@@ -29,16 +29,17 @@ impl governor::clock::Clock for Turned {
     }
 }
 
-/// So many a minute for each user, a minute's worth at once.
-pub struct PerUser {
-    limiter: RateLimiter<Uuid, DefaultKeyedStateStore<Uuid>, Turned, NoOpMiddleware<Nanos>>,
+/// So many a minute for each person in an app, a minute's worth at once. By openid: closing an account and logging in
+/// again makes a new user, but not a new person.
+pub struct PerPerson {
+    limiter: RateLimiter<String, DefaultKeyedStateStore<String>, Turned, NoOpMiddleware<Nanos>>,
     clock: Turned,
 }
 
-/// Above this many users the ones at rest are forgotten.
+/// At every so many, the people at rest are forgotten.
 const MANY: usize = 100_000;
 
-impl PerUser {
+impl PerPerson {
     /// `per_minute` requests a minute.
     pub fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let clock = Turned(clock);
@@ -47,12 +48,13 @@ impl PerUser {
         Self { limiter, clock }
     }
 
-    /// One more by this user, or when to come again.
-    pub fn admit(&self, user: Uuid) -> Result<()> {
-        if self.limiter.len() > MANY {
+    /// One more by this person, or when to come again.
+    pub fn admit(&self, app: &str, openid: &OpenId) -> Result<()> {
+        let person = format!("{app}/{}", openid.expose());
+        if self.limiter.len().is_multiple_of(MANY) {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&user).map_err(|refused| Error {
+        self.limiter.check_key(&person).map_err(|refused| Error {
             retry_after: Some(refused.wait_time_from(self.clock.now()) + Duration::from_secs(1)),
             ..Code::TooManyRequests.into()
         })

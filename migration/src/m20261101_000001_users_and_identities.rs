@@ -109,7 +109,7 @@ fn users(backend: DbBackend) -> TableCreateStatement {
         .col(ColumnDef::new(U::Unionid).string_len(64))
         .col(ColumnDef::new(U::Username).string_len(128))
         .col(ColumnDef::new(U::PasswordHash).string_len(512))
-        .col(text(U::Nickname, 512))
+        .col(text(U::Nickname, 1024))
         .col(text(U::AvatarUrl, 1024))
         .col(ColumnDef::new(U::Gender).small_integer().not_null())
         .col(text(U::Country, 64))

@@ -45,6 +45,7 @@ async fn merge(app: &App, into: &str, from: &str) -> Outcome {
             println!("{from} is now part of {into}; who was logged in as {from} logs in again");
             return Ok(());
         }
+        Merged::Changed => "the user changed meanwhile: try again".to_owned(),
         Merged::Missing(id) => format!("there is no active user {id}"),
         Merged::BothBound => "both users have an account with a password: unbind one first".to_owned(),
         Merged::SameApp => "both users have an identity in the same app: they may be two people".to_owned(),

@@ -33,6 +33,7 @@ impl Config {
         line(format!("previous_session_key = {}", span(wechat.previous_session_key)));
         line(format!("watermark_max_age = {}", span(wechat.watermark_max_age)));
         line(format!("decrypts_per_minute = {}", wechat.decrypts_per_minute));
+        line(format!("server_calls_per_minute = {}", wechat.server_calls_per_minute));
         for app in &wechat.apps {
             line(format!("[[wechat.apps]]\nid = {:?}\nsecret = \"(redacted)\"", app.id));
         }

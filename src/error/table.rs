@@ -121,6 +121,9 @@ codes! {
     EncryptedDataInvalid { "encrypted_data_invalid", 400, errno 402,
         zh "加密数据未通过校验" / "请先重新调用 wx.login 并登录，再重新获取加密数据；务必在用户点按钮之前登录。",
         en "The encrypted data could not be verified" / "Call wx.login and log in again, then get the data anew; log in before the user presses the button." }
+    PhoneCodeInvalid { "phone_code_invalid", 400, errno 402,
+        zh "手机号 code 无效、已过期或已被使用" / "请让用户重新点击获取手机号按钮（该 code 与 wx.login 的 code 不同）。",
+        en "The phone code is invalid, expired or used" / "Let the user press the phone button again (its code is not wx.login's)." }
     PhoneTaken { "phone_taken", 409, errno 402,
         zh "该手机号已被其他用户使用" / "请换一个手机号，或联系客服合并账号。",
         en "Another user has this phone number" / "Use another number, or ask support to merge the accounts." }

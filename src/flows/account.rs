@@ -16,14 +16,16 @@ pub async fn close(rooms: &Rooms, user: &User) -> Result<()> {
 
 /// Moves everything of `from` to `into` and closes `from`. What `into` has already stays as it is.
 pub async fn merge(rooms: &Rooms, into: Uuid, from: Uuid) -> Result<Merged> {
-    let now = rooms.now();
-    // The phone is sealed for its user's row: it moves by being opened here and sealed there.
-    let found = rooms.store.find_user(from, "").await?;
-    let phone = match found.and_then(|user| user.phone) {
-        Some(sealed) => Some(phone::seal(rooms, into, &phone::open(rooms, from, &sealed)?)?),
-        None => None,
-    };
-    let merged = rooms.store.merge_users(&Merge { into, from, phone, now }).await?;
+    let mut merged = Merged::Changed;
+    while merged == Merged::Changed {
+        // The phone is sealed for its user's row: it moves by being opened here and sealed there.
+        let phone_was = rooms.store.find_user(from, "").await?.and_then(|user| user.phone);
+        let phone = match &phone_was {
+            Some(sealed) => Some(phone::seal(rooms, into, &phone::open(rooms, from, sealed)?)?),
+            None => None,
+        };
+        merged = rooms.store.merge_users(&Merge { into, from, phone_was, phone, now: rooms.now() }).await?;
+    }
     if merged == Merged::Done {
         tracing::info!(target: "wxgate::audit", event = "merge", %into, %from, "two users were merged");
     }

@@ -10,8 +10,8 @@ use crate::error::{Code, Error, Result};
 use crate::secret::SessionKey;
 use crate::store::{Identity, User};
 use crate::vault::{Cell, Sealed};
-use crate::wechat::App;
 use crate::wechat::encrypted::{self, Claim, Owner, Verified};
+use crate::wechat::{App, WechatSession};
 
 /// Two devices race each other's session_key: the one before the current one counts for a while, too.
 #[derive(Clone, Copy)]
@@ -24,9 +24,9 @@ pub struct Window {
 
 /// `POST /v1/me/decrypt`: the data, without openId and unionId.
 pub async fn decrypt(rooms: &Rooms, user: &User, app: &str, claim: &Claim<'_>) -> Result<Map<String, Value>> {
-    rooms.decrypts.admit(user.id)?;
     let app = rooms.wechat.app(Some(app), None)?;
     let identity = identity(rooms, user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
+    rooms.decrypts.admit(&app.id, &identity.openid)?;
     let verified = verified(rooms, app, &identity, claim, rooms.now())?;
     Ok(if claim.encrypted_data.is_some() { verified.data } else { verified.raw.unwrap_or_default() })
 }
@@ -34,6 +34,37 @@ pub async fn decrypt(rooms: &Rooms, user: &User, app: &str, claim: &Claim<'_>) -
 /// The user's identity in this app; none if it has gone to another user since the token was issued.
 pub(super) async fn identity(rooms: &Rooms, user: &User, app: &App) -> Result<Option<Identity>> {
     rooms.store.find_identity(user.id, &app.id).await
+}
+
+/// The proof that came with a login, before anything is written: under the login's own session_key, or under the one
+/// that another device's login brought just before.
+pub(super) async fn at_login(
+    rooms: &Rooms,
+    app: &App,
+    who: &WechatSession,
+    claim: &Claim<'_>,
+    now: Timestamp,
+) -> Result<Verified> {
+    rooms.decrypts.admit(&app.id, &who.openid)?;
+    let mut before = None;
+    if let Some(identity) = rooms.store.find_openid(&app.id, &who.openid).await? {
+        let stored = session_key(rooms, app, &identity, &identity.session_key)?;
+        before = match identity.previous_session_key.as_ref() {
+            _ if stored.expose() != who.session_key.expose() => Some(stored),
+            Some(previous) if in_window(rooms, &identity, now) => {
+                Some(session_key(rooms, app, &identity, previous)?)
+            }
+            _ => None,
+        };
+    }
+    let keys = [&who.session_key, before.as_ref().unwrap_or(&who.session_key)];
+    let owner = Owner { app: &app.id, openid: &who.openid, keys };
+    encrypted::open(claim, &owner, now, rooms.window.watermark_max_age)
+        .ok_or_else(|| Code::EncryptedDataInvalid.into())
+}
+
+fn in_window(rooms: &Rooms, identity: &Identity, now: Timestamp) -> bool {
+    after(identity.session_key_at, rooms.window.previous_session_key) > now
 }
 
 /// All that `claim` holds, under the current or the previous session_key. One error, whatever was wrong.
@@ -45,8 +76,8 @@ pub(super) fn verified(
     now: Timestamp,
 ) -> Result<Verified> {
     let current = session_key(rooms, app, identity, &identity.session_key)?;
-    let counts = after(identity.session_key_at, rooms.window.previous_session_key) > now;
-    let previous = match identity.previous_session_key.as_ref().filter(|_| counts) {
+    let previous = identity.previous_session_key.as_ref().filter(|_| in_window(rooms, identity, now));
+    let previous = match previous {
         Some(sealed) => Some(session_key(rooms, app, identity, sealed)?),
         None => None,
     };

@@ -59,24 +59,16 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref())?;
     let who = rooms.wechat.code2session(app, &request.code).await?;
     let now = rooms.now();
-    let LoggedIn { mut user, is_new } = write(rooms, app, &who, request, now).await?;
+    let (said, unionid) = evidence(rooms, app, &who, request, now).await?;
+    let LoggedIn { mut user, is_new } =
+        write(rooms, app, &who, unionid.as_ref(), &said, request.ip, now).await?;
     if user.status != Status::Active {
         return Err(Code::UserDisabled.into());
     }
-    let mut said = if is_new { Profile::default() } else { request.profile.clone() };
-    let mut unionid = who.unionid;
-    let claim = request.proof.as_claim();
-    if !claim.is_empty() {
-        let identity = decrypt::identity(rooms, &user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
-        let verified = decrypt::verified(rooms, app, &identity, &claim, now)?;
-        // What is proven lies over what is said; an anonymous proof takes nothing away.
-        if let Some(proven) = profile::proven(&verified) {
-            said = profile::merge(&said, &proven).unwrap_or(said);
-        }
-        unionid = unionid.or(verified.unionid);
-    }
     if let Some(changed) = profile::merge(&user.profile, &said) {
-        rooms.store.update_profile(user.id, &user.profile, &changed, now).await?;
+        if !rooms.store.update_profile(user.id, &user.profile, &changed, now).await? {
+            return Err(Error::from(Code::Busy).because("the account was closed while its user logged in"));
+        }
         user.profile = changed;
     }
     if let Some(unionid) = &unionid {
@@ -85,16 +77,43 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     session::open(rooms, app, &user, is_new, now)
 }
 
+/// What the login says of the user: what is proven over what is said, and the unionid from wherever it came. A proof that
+/// doesn't hold ends the login before anything is written.
+async fn evidence(
+    rooms: &Rooms,
+    app: &App,
+    who: &WechatSession,
+    request: &ByCode,
+    now: Timestamp,
+) -> Result<(Profile, Option<UnionId>)> {
+    let claim = request.proof.as_claim();
+    let (mut said, mut unionid) = (request.profile.clone(), who.unionid.clone());
+    if !claim.is_empty() {
+        let verified = decrypt::at_login(rooms, app, who, &claim, now).await?;
+        // An anonymous proof takes nothing away.
+        if let Some(proven) = profile::proven(&verified) {
+            said = profile::merge(&said, &proven).unwrap_or(said);
+        }
+        unionid = unionid.or(verified.unionid);
+    }
+    Ok((said, unionid))
+}
+
 /// Two users that turn out to be one person are not merged behind anyone's back.
 async fn claim_unionid(rooms: &Rooms, user: &User, unionid: &UnionId, now: Timestamp) -> Result<()> {
     if user.unionid.as_ref().is_some_and(|known| known.expose() == unionid.expose()) {
         return Ok(());
     }
-    if let Claimed::Anothers(other) = rooms.store.claim_unionid(user.id, unionid, now).await? {
-        tracing::warn!(
+    match rooms.store.claim_unionid(user.id, unionid, now).await? {
+        Claimed::Ours => {}
+        Claimed::Anothers(other) => tracing::warn!(
             target: "wxgate::audit", event = "unionid_conflict", user = %user.id, %other,
             "two users are one person: look at both, then run `wxgate account merge`"
-        );
+        ),
+        Claimed::Nobodys => tracing::warn!(
+            target: "wxgate::audit", event = "unionid_changed", user = %user.id,
+            "a user shows another unionid than before: did the app move to another Open Platform account?"
+        ),
     }
     Ok(())
 }
@@ -104,7 +123,9 @@ async fn write(
     rooms: &Rooms,
     app: &App,
     who: &WechatSession,
-    request: &ByCode,
+    unionid: Option<&UnionId>,
+    profile: &Profile,
+    ip: IpAddr,
     now: Timestamp,
 ) -> Result<LoggedIn> {
     let row = [app.id.as_str(), who.openid.expose()];
@@ -114,13 +135,13 @@ async fn write(
     let login = Login {
         app: &app.id,
         openid: &who.openid,
-        unionid: who.unionid.as_ref(),
+        unionid,
         session_key: sealed.map_err(|_| Error::from(Code::Internal).because("the vault can't seal"))?,
         session_key_tag: rooms.vault.mark(&cell, session_key),
         at: now,
-        ip: request.ip,
+        ip,
         new_ids: (rooms.new_id(now), rooms.new_id(now)),
-        profile: &profile::merge(&Profile::default(), &request.profile).unwrap_or_default(),
+        profile,
     };
     rooms.store.upsert_login(&login).await
 }

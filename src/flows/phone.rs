@@ -28,15 +28,20 @@ pub async fn set(rooms: &Rooms, user: &User, app: &str, source: &Source<'_>) -> 
         .ok_or_else(|| Error::from(Code::TokenInvalid).because("its identity is another user's now"))?;
     let now = rooms.now();
     let phone = match source {
-        Source::Code(code) => rooms.wechat.phone(app, code, &identity.openid).await?,
+        Source::Code(code) => {
+            rooms.server_calls.admit(&app.id, &identity.openid)?;
+            rooms.wechat.phone(app, code, &identity.openid).await?
+        }
         Source::Encrypted(claim) => {
-            rooms.decrypts.admit(user.id)?;
+            rooms.decrypts.admit(&app.id, &identity.openid)?;
             let verified = decrypt::verified(rooms, app, &identity, claim, now)?;
             read_phone(&Value::Object(verified.data)).ok_or(Code::EncryptedDataInvalid)?
         }
     };
     let sealed = seal(rooms, user.id, &phone)?;
-    rooms.store.set_phone(user.id, &sealed, &index(rooms, &phone), now).await?;
+    if !rooms.store.set_phone(user.id, &sealed, &index(rooms, &phone), now).await? {
+        return Err(Error::from(Code::TokenInvalid).because("its user closed the account meanwhile"));
+    }
     let user = User { phone: Some(sealed), ..user.clone() };
     Ok(session::user_info(rooms, &user))
 }

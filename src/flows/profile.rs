@@ -16,8 +16,8 @@ use crate::wechat::encrypted::Verified;
 const ANONYMOUS: &str = "微信用户";
 /// In characters that people see: an emoji family is one.
 const NICKNAME: usize = 64;
-/// In bytes; the column's characters are more.
-const NICKNAME_BYTES: usize = 512;
+/// In code points, as the column counts: 64 of the longest emoji fit.
+const NICKNAME_POINTS: usize = 1024;
 const AVATAR_BYTES: usize = 1024;
 const PLACE: usize = 64;
 
@@ -40,22 +40,32 @@ pub struct Said<'s> {
     pub language: Option<&'s str>,
 }
 
+impl Said<'_> {
+    /// Nothing, where WeChat says it of everybody.
+    fn unless_anonymous(&self) -> Self {
+        if self.nickname == Some(ANONYMOUS) { Self::default() } else { *self }
+    }
+
+    /// With silence (an empty text, an unknown gender) as not said: programs that send whole objects mean no erasing.
+    pub fn without_silence(&self) -> Self {
+        Self {
+            nickname: self.nickname.filter(|text| !text.is_empty()),
+            avatar_url: self.avatar_url.filter(|text| !text.is_empty()),
+            gender: self.gender.filter(|gender| *gender != 0),
+            country: self.country.filter(|text| !text.is_empty()),
+            province: self.province.filter(|text| !text.is_empty()),
+            city: self.city.filter(|text| !text.is_empty()),
+            language: self.language.filter(|text| !text.is_empty()),
+        }
+    }
+}
+
 /// What is usable of it; the rest is left empty.
 pub fn usable(said: &Said<'_>) -> Profile {
-    let anonymous = said.nickname == Some(ANONYMOUS);
+    let said = &said.unless_anonymous();
     Profile {
-        nickname: said
-            .nickname
-            .filter(|_| !anonymous)
-            .filter(|name| is_nickname(name))
-            .unwrap_or_default()
-            .to_owned(),
-        avatar_url: said
-            .avatar_url
-            .filter(|_| !anonymous)
-            .filter(|url| is_avatar(url))
-            .unwrap_or_default()
-            .to_owned(),
+        nickname: said.nickname.filter(|name| is_nickname(name)).unwrap_or_default().to_owned(),
+        avatar_url: said.avatar_url.filter(|url| is_avatar(url)).unwrap_or_default().to_owned(),
         gender: said
             .gender
             .and_then(|gender| i16::try_from(gender).ok())
@@ -88,12 +98,16 @@ pub(super) fn proven(verified: &Verified) -> Option<Profile> {
 pub async fn change(rooms: &Rooms, user: &User, said: &Said<'_>) -> Result<UserInfo> {
     let profile = strict(&user.profile, said)?;
     if profile != user.profile {
-        rooms.store.update_profile(user.id, &user.profile, &profile, rooms.now()).await?;
+        let written = rooms.store.update_profile(user.id, &user.profile, &profile, rooms.now()).await?;
+        if !written {
+            return Err(Error::from(Code::TokenInvalid).because("its user closed the account meanwhile"));
+        }
     }
     Ok(session::user_info(rooms, &User { profile, ..user.clone() }))
 }
 
 fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
+    let said = &said.unless_anonymous();
     let mut wrong: Vec<(&str, &str, &str)> = Vec::new();
     let mut profile = old.clone();
     let mut set = |field, place: &mut String, text: Option<&str>, fits: bool, zh, en| match text {
@@ -101,7 +115,7 @@ fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
         Some(_) => wrong.push((field, zh, en)),
         None => {}
     };
-    let nickname = said.nickname.filter(|name| *name != ANONYMOUS);
+    let nickname = said.nickname;
     let fits = nickname.is_none_or(is_nickname);
     set(
         "nickName",
@@ -111,7 +125,7 @@ fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
         "最多 64 个字符，不能全是空白",
         "takes up to 64 characters, not only blanks",
     );
-    let avatar = said.avatar_url.filter(|_| said.nickname != Some(ANONYMOUS));
+    let avatar = said.avatar_url;
     let fits = avatar.is_none_or(is_avatar);
     set(
         "avatarUrl",
@@ -163,19 +177,29 @@ pub fn merge(old: &Profile, new: &Profile) -> Option<Profile> {
     (merged != *old).then_some(merged)
 }
 
-/// Any text a person can see, byte for byte; NUL is what PostgreSQL can't hold.
+/// Any text a person can see, kept byte for byte. No control characters: they break other people's lines, and NUL
+/// PostgreSQL.
 fn is_nickname(name: &str) -> bool {
-    !name.trim().is_empty()
-        && name.len() <= NICKNAME_BYTES
-        && !name.contains('\0')
+    let invisible = |c: char| {
+        c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{3164}')
+    };
+    name.chars().any(|c| !invisible(c))
+        && !name.chars().any(char::is_control)
+        && name.chars().count() <= NICKNAME_POINTS
         && name.graphemes(true).count() <= NICKNAME
 }
 
-/// https only: `wxfile://` and `http://tmp/` are paths on the user's phone.
+/// https only: `wxfile://` and `http://tmp/` are paths on the user's phone. A host, no login, nothing that would end an
+/// attribute in somebody's page.
 fn is_avatar(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://") else { return false };
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let plain =
+        |c: char| !c.is_control() && !c.is_whitespace() && !matches!(c, '"' | '\'' | '<' | '>' | '\\' | '`');
     url.len() <= AVATAR_BYTES
-        && url.strip_prefix("https://").is_some_and(|rest| !rest.is_empty())
-        && url.chars().all(|c| !c.is_control() && !c.is_whitespace())
+        && host.starts_with(char::is_alphanumeric)
+        && !host.contains('@')
+        && url.chars().all(plain)
 }
 
 fn place(text: Option<&str>, most: usize) -> String {
@@ -183,7 +207,7 @@ fn place(text: Option<&str>, most: usize) -> String {
 }
 
 fn is_place(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !text.contains('\0')
+    text.chars().count() <= most && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

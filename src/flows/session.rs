@@ -39,7 +39,7 @@ pub struct Session {
 }
 
 /// A user, as shown to themselves.
-#[derive(Serialize, ToSchema, Clone, Debug)]
+#[derive(Serialize, ToSchema, Clone)]
 #[serde(rename_all = "camelCase")]
 pub struct UserInfo {
     /// The token's `sub`.

@@ -10,6 +10,7 @@ use crate::vault::Cell;
 pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
     let app = rooms.wechat.app(Some(app), None)?;
     let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
+    rooms.server_calls.admit(&app.id, &identity.openid)?;
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     rooms.wechat.check_session(app, &identity.openid, &key).await
 }
@@ -18,6 +19,7 @@ pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
 pub async fn reset(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
     let app = rooms.wechat.app(Some(app), None)?;
     let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
+    rooms.server_calls.admit(&app.id, &identity.openid)?;
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     let Some(fresh) = rooms.wechat.reset_session(app, &identity.openid, &key).await? else {
         return Ok(false);
@@ -28,6 +30,6 @@ pub async fn reset(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
     let sealed = rooms.vault.seal(&cell, text);
     let sealed = sealed.map_err(|_| Error::from(Code::Internal).because("the vault can't seal"))?;
     let tag = rooms.vault.mark(&cell, text);
-    rooms.store.replace_session_key(identity.id, &sealed, &tag, rooms.now()).await?;
+    rooms.store.replace_session_key(&identity, &sealed, &tag, rooms.now()).await?;
     Ok(true)
 }

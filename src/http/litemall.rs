@@ -18,6 +18,7 @@ use super::problem::Rendered;
 use super::visitor::Visitor;
 use crate::clock::Timestamp;
 use crate::error::{Error, Result};
+use crate::flows::profile::Said;
 use crate::flows::session::{UserInfo, user_info};
 use crate::flows::{login, profile};
 
@@ -73,15 +74,37 @@ async fn info(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<E
     Envelope::of(user_info(&app.rooms, &caller.user))
 }
 
-/// The family's two ways to send a profile: WeChat's userInfo, or fields of its own beside each other.
+/// The family's ways to send a profile: WeChat's userInfo, or fields beside each other under either of their names.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ProfileRequest {
     user_info: Option<SaidInfo>,
-    #[serde(flatten)]
-    fields: SaidInfo,
-    nickname: Option<String>,
-    avatar: Option<String>,
+    #[serde(alias = "nickname")]
+    nick_name: Option<String>,
+    #[serde(alias = "avatar")]
+    avatar_url: Option<String>,
+    gender: Option<i64>,
+    country: Option<String>,
+    province: Option<String>,
+    city: Option<String>,
+    language: Option<String>,
+}
+
+impl ProfileRequest {
+    fn said(&self) -> Said<'_> {
+        match &self.user_info {
+            Some(info) => info.said(),
+            None => Said {
+                nickname: self.nick_name.as_deref(),
+                avatar_url: self.avatar_url.as_deref(),
+                gender: self.gender,
+                country: self.country.as_deref(),
+                province: self.province.as_deref(),
+                city: self.city.as_deref(),
+                language: self.language.as_deref(),
+            },
+        }
+    }
 }
 
 /// `POST /wx/auth/profile {userInfo}`, `{nickName, avatarUrl, …}` or `{nickname, avatar, gender}`
@@ -90,10 +113,7 @@ async fn profile(
     LoggedIn(caller): LoggedIn,
     Body(request): Body<ProfileRequest>,
 ) -> Result<Json<Envelope<UserInfo>>> {
-    let info = request.user_info.unwrap_or(request.fields);
-    let mut said = info.said();
-    said.nickname = said.nickname.or(request.nickname.as_deref());
-    said.avatar_url = said.avatar_url.or(request.avatar.as_deref());
+    let said = request.said().without_silence();
     profile::change(&app.rooms, &caller.user, &said).await.map(Envelope::of)
 }
 

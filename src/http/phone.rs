@@ -36,7 +36,7 @@ pub(super) struct PhoneRequest {
     post, path = "/v1/me/phone", tag = "me", security(("bearer" = [])), request_body = PhoneRequest,
     responses(
         (status = 200, body = UserInfo, description = "With the phone"),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "wechat_code_invalid, encrypted_data_invalid, missing_field, invalid_field"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "phone_code_invalid, encrypted_data_invalid, missing_field, invalid_field"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "phone_taken"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "too_many_requests, wechat_throttled; see Retry-After"),
@@ -53,13 +53,14 @@ pub(super) async fn set(
 
 /// For both doors that take a phone.
 pub(super) async fn set_for(app: &App, caller: &Caller, request: &PhoneRequest) -> Result<UserInfo> {
+    let given = request.code.clone().filter(|code| !code.is_empty());
     let source = match (&request.encrypted_data, &request.iv) {
-        (None, None) => Source::Code(code(request.code.clone())?),
-        (Some(data), Some(iv)) if request.code.is_none() => {
+        // The button gives all three: the code is the better one.
+        _ if given.is_some() => Source::Code(code(given)?),
+        (None, None) => return Err(Error::missing("code")),
+        (Some(data), Some(iv)) => {
             Source::Encrypted(Claim { encrypted_data: Some(data), iv: Some(iv), ..Claim::default() })
         }
-        // The button gives all three: the code is the better one.
-        _ if request.code.is_some() => Source::Code(code(request.code.clone())?),
         (None, _) => return Err(Error::missing("encryptedData")),
         _ => return Err(Error::missing("iv")),
     };

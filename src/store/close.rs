@@ -21,7 +21,9 @@ pub struct Merge {
     pub into: Uuid,
     /// Who goes.
     pub from: Uuid,
-    /// `from`'s phone, sealed for `into`.
+    /// `from`'s phone as it was read …
+    pub phone_was: Option<Sealed>,
+    /// … and sealed for `into`.
     pub phone: Option<Sealed>,
     /// When.
     pub now: Timestamp,
@@ -34,6 +36,8 @@ pub enum Merged {
     Done,
     /// There is no active user of this id.
     Missing(Uuid),
+    /// `from`'s phone changed meanwhile: look again.
+    Changed,
     /// Both have an account with a password: a person must choose.
     BothBound,
     /// Both have an identity in one app: they may be two people.
@@ -97,6 +101,9 @@ async fn merge_in(transaction: &DatabaseTransaction, merge: &Merge) -> std::resu
     let Some(from) = active(transaction, merge.from).await? else { return Ok(Merged::Missing(merge.from)) };
     if into.id == from.id {
         return Ok(Merged::Missing(from.id));
+    }
+    if from.phone.as_deref() != merge.phone_was.as_ref().map(Sealed::as_bytes) {
+        return Ok(Merged::Changed);
     }
     if into.username.is_some() && from.username.is_some() {
         return Ok(Merged::BothBound);

@@ -76,5 +76,6 @@ pub(super) fn is_tie(error: &DbErr) -> bool {
     if let Some(error) = error.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>() {
         return matches!(error.number(), 1205 | 1213);
     }
-    matches!(error.code().as_deref(), Some("40001" | "40P01"))
+    // SQLite's 5 and 517: another process wrote since this transaction began to read.
+    matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))
 }

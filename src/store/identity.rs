@@ -2,7 +2,7 @@
 
 use entity::identities;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, ExprTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
 use uuid::Uuid;
 
 use super::user::instant;
@@ -20,10 +20,25 @@ pub struct Identity {
     pub openid: OpenId,
     /// Of the last login, or of a reset since.
     pub session_key: Sealed,
+    /// Its keyed mark.
+    pub session_key_tag: Vec<u8>,
     /// When that one was first seen.
     pub session_key_at: Timestamp,
     /// The one before it.
     pub previous_session_key: Option<Sealed>,
+}
+
+impl Identity {
+    fn from_row(row: identities::Model) -> Self {
+        Self {
+            id: row.id,
+            openid: OpenId::new(row.openid),
+            session_key: Sealed::from_stored(row.session_key),
+            session_key_tag: row.session_key_tag,
+            session_key_at: instant(row.session_key_at),
+            previous_session_key: row.previous_session_key.map(Sealed::from_stored),
+        }
+    }
 }
 
 impl Store {
@@ -36,19 +51,25 @@ impl Store {
             .one(&self.read)
             .await
             .map_err(error::unavailable)?;
-        Ok(row.map(|row| Identity {
-            id: row.id,
-            openid: OpenId::new(row.openid),
-            session_key: Sealed::from_stored(row.session_key),
-            session_key_at: instant(row.session_key_at),
-            previous_session_key: row.previous_session_key.map(Sealed::from_stored),
-        }))
+        Ok(row.map(Identity::from_row))
     }
 
-    /// A new session_key that no login brought; the old one becomes the previous.
+    /// The identity of this openid in this app.
+    pub async fn find_openid(&self, app: &str, openid: &OpenId) -> Result<Option<Identity>> {
+        let row = identities::Entity::find()
+            .filter(identities::Column::Appid.eq(app))
+            .filter(identities::Column::Openid.eq(openid.expose()))
+            .one(&self.read)
+            .await
+            .map_err(error::unavailable)?;
+        Ok(row.map(Identity::from_row))
+    }
+
+    /// A new session_key that no login brought; `old`, if it still is the current one, becomes the previous. If it isn't,
+    /// a login was faster, and its key is the newer.
     pub async fn replace_session_key(
         &self,
-        id: Uuid,
+        old: &Identity,
         key: &Sealed,
         tag: &[u8],
         now: Timestamp,
@@ -60,7 +81,8 @@ impl Store {
             .col_expr(C::SessionKey, Expr::value(key.as_bytes().to_vec()))
             .col_expr(C::SessionKeyTag, Expr::value(tag.to_vec()))
             .col_expr(C::SessionKeyAt, Expr::value(now.as_millisecond()))
-            .filter(Expr::col(C::Id).eq(id))
+            .filter(C::Id.eq(old.id))
+            .filter(C::SessionKeyTag.eq(old.session_key_tag.clone()))
             .exec(&self.write)
             .await
             .map(|_| ())

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use entity::{identities, users};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
-    FromQueryResult as _, QueryFilter as _, QuerySelect as _, Statement, TransactionTrait as _, Value,
+    FromQueryResult as _, QueryFilter as _, Statement, TransactionTrait as _, Value,
 };
 use uuid::Uuid;
 
@@ -149,14 +149,23 @@ impl Store {
     async fn adopt(&self, login: &Login<'_>) -> std::result::Result<First, DbErr> {
         let Some(unionid) = login.unionid else { return Ok(First::Lost) };
         let owner = users::Entity::find()
-            .select_only()
-            .column(users::Column::Id)
             .filter(users::Column::Unionid.eq(unionid.expose()))
-            .into_tuple::<Uuid>()
             .one(&self.write)
             .await?;
         let Some(owner) = owner else { return Ok(First::Lost) };
-        let identity = identities::Entity::insert(new_identity(login, owner, 0));
+        if owner.status == Status::Closed.number() {
+            // Nobody closed holds on to what is unique: the next round makes a new user.
+            let change = users::ActiveModel { unionid: Set(None), ..Default::default() };
+            let closed = users::Column::Status.eq(Status::Closed.number());
+            users::Entity::update_many()
+                .set(change)
+                .filter(users::Column::Id.eq(owner.id))
+                .filter(closed)
+                .exec(&self.write)
+                .await?;
+            return Ok(First::Lost);
+        }
+        let identity = identities::Entity::insert(new_identity(login, owner.id, 0));
         match identity.exec_without_returning(&self.write).await {
             Ok(_) => {}
             Err(error) if error::is_taken(&error) => {}

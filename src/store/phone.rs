@@ -4,24 +4,23 @@ use entity::users;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use uuid::Uuid;
 
+use super::user::open_user;
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Result};
 use crate::vault::Sealed;
 
 impl Store {
-    /// Writes a user's phone; 409 if another user has it.
-    pub async fn set_phone(&self, id: Uuid, phone: &Sealed, index: &[u8], now: Timestamp) -> Result<()> {
+    /// Writes a user's phone, unless they have closed their account meanwhile (false); 409 if another user has it.
+    pub async fn set_phone(&self, id: Uuid, phone: &Sealed, index: &[u8], now: Timestamp) -> Result<bool> {
         let change = users::ActiveModel {
             phone: Set(Some(phone.as_bytes().to_vec())),
             phone_index: Set(Some(index.to_vec())),
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
-        let written =
-            users::Entity::update_many().set(change).filter(users::Column::Id.eq(id)).exec(&self.write).await;
-        match written {
-            Ok(_) => Ok(()),
+        match open_user(id).set(change).exec(&self.write).await {
+            Ok(written) => Ok(written.rows_affected > 0),
             Err(error) if error::is_taken(&error) => Err(Code::PhoneTaken.into()),
             Err(error) => Err(error::unavailable(error)),
         }

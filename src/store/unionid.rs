@@ -4,6 +4,7 @@ use entity::users;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _, QuerySelect as _};
 use uuid::Uuid;
 
+use super::user::open_user;
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -16,6 +17,8 @@ pub enum Claimed {
     Ours,
     /// It is that user's: two users that turn out to be one person.
     Anothers(Uuid),
+    /// Nobody's: this user has another unionid, or has closed their account meanwhile.
+    Nobodys,
 }
 
 impl Store {
@@ -27,8 +30,7 @@ impl Store {
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
-        let unclaimed =
-            users::Entity::update_many().set(change).filter(C::Id.eq(id)).filter(C::Unionid.is_null());
+        let unclaimed = open_user(id).set(change).filter(C::Unionid.is_null());
         match unclaimed.exec(&self.write).await {
             Ok(_) => {}
             Err(error) if error::is_taken(&error) => {}
@@ -36,10 +38,10 @@ impl Store {
         }
         let owner = users::Entity::find().select_only().column(C::Id).filter(C::Unionid.eq(unionid.expose()));
         let owner: Option<Uuid> = owner.into_tuple().one(&self.write).await.map_err(error::unavailable)?;
-        // None: the user has another unionid already, and nobody has this one.
         Ok(match owner {
-            Some(owner) if owner != id => Claimed::Anothers(owner),
-            _ => Claimed::Ours,
+            Some(owner) if owner == id => Claimed::Ours,
+            Some(owner) => Claimed::Anothers(owner),
+            None => Claimed::Nobodys,
         })
     }
 }

@@ -140,8 +140,14 @@ impl Store {
     }
 
     /// Writes what changed of what the user says of themselves, and no other column: of two changes at once, neither
-    /// takes the other's back.
-    pub async fn update_profile(&self, id: Uuid, old: &Profile, new: &Profile, now: Timestamp) -> Result<()> {
+    /// takes the other's back. False if the user has closed their account meanwhile: nothing personal comes back.
+    pub async fn update_profile(
+        &self,
+        id: Uuid,
+        old: &Profile,
+        new: &Profile,
+        now: Timestamp,
+    ) -> Result<bool> {
         let mut change = users::ActiveModel { updated_at: Set(now.as_millisecond()), ..profile_columns(new) };
         for (column, same) in [
             (&mut change.nickname, old.nickname == new.nickname),
@@ -158,14 +164,15 @@ impl Store {
         if old.gender == new.gender {
             change.gender = NotSet;
         }
-        users::Entity::update_many()
-            .set(change)
-            .filter(users::Column::Id.eq(id))
-            .exec(&self.write)
-            .await
-            .map(|_| ())
-            .map_err(error::unavailable)
+        let written = open_user(id).set(change).exec(&self.write).await.map_err(error::unavailable)?;
+        Ok(written.rows_affected > 0)
     }
+}
+
+/// A change of this user, unless the account is closed. (MySQL counts the rows found, as the others do.)
+pub(super) fn open_user(id: Uuid) -> sea_orm::UpdateMany<users::Entity> {
+    let open = users::Column::Status.ne(Status::Closed.number());
+    users::Entity::update_many().filter(users::Column::Id.eq(id)).filter(open)
 }
 
 /// The profile's columns, and none other.

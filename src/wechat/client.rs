@@ -20,7 +20,7 @@ pub(super) struct Client {
     http: reqwest::Client,
     base_url: String,
     timeout: Duration,
-    /// Exchanges under way.
+    /// Requests under way.
     places: Semaphore,
     /// Exchanges under way or waiting for a place.
     queue: Semaphore,
@@ -60,16 +60,12 @@ impl Client {
         })
     }
 
-    /// Runs an exchange (one request, or the few that belong together) in a place of its own and within the deadline.
+    /// Runs an exchange (one request, or the few that belong together) within the deadline.
     pub(super) async fn exchange<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let _queued = self.queue.try_acquire().map_err(|_| {
             Error::from(Code::Busy).because("wechat.max_waiting calls wait for WeChat already")
         })?;
-        let placed = async {
-            let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
-            work.await
-        };
-        tokio::time::timeout(self.timeout, placed)
+        tokio::time::timeout(self.timeout, work)
             .await
             .unwrap_or_else(|_| Err(unavailable("WeChat did not answer within wechat.timeout")))
     }
@@ -101,6 +97,8 @@ impl Client {
         };
         let token = token.map(|token| ("access_token", token.expose()));
         let request = request.query(&token.iter().chain(call.query).collect::<Vec<_>>());
+        // A place for each request, rather than for the exchange: who waits for another's access_token holds none.
+        let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
         let mut response = request.send().await.map_err(|error| unavailable(kind(&error)))?;
         let status = response.status();
         if status != 200 {

@@ -22,8 +22,8 @@ use crate::clock::{Timestamp, after};
 use crate::secret::{OpenId, SessionKey, UnionId, is_wechat_id};
 
 const BLOCK: usize = 16;
-/// WeChat's own have a few hundred bytes.
-const LARGEST: usize = 48 * 1024;
+/// WeChat's own have a few hundred bytes, a month of steps two thousand. Small, because how far a text parses shows.
+const LARGEST: usize = 8 * 1024;
 
 /// What a client sent to be verified. Fields that are absent are not asked of it; a half of a pair never holds.
 #[derive(Default, Clone, Copy)]

@@ -25,14 +25,10 @@ pub(super) async fn by_code(wechat: &Wechat, app: &App, code: &LoginCode, openid
     }
 }
 
-/// The same errcodes as at login, but another code: it comes from the phone button, not from wx.login.
+/// The same errcodes as at login, but another code: calling wx.login again would not help.
 fn about_the_button(error: Error) -> Error {
     match error.code {
-        Code::WechatCodeInvalid | Code::WechatCodeUsed => error.with_detail(
-            "手机号 code 无效、已过期或已被使用：请让用户重新点击获取手机号按钮（该 code 与 wx.login 的 code 不同）。",
-            "The phone code is invalid, expired or used: let the user press the phone button again (its code is not \
-             wx.login's).",
-        ),
+        Code::WechatCodeInvalid | Code::WechatCodeUsed => Error { code: Code::PhoneCodeInvalid, ..error },
         _ => error,
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::on_each_database;
-use crate::world::{APP, Kind, World};
+use crate::world::{APP, Kind, OTHER_APP, World};
 
 on_each_database! {
     async fn a_profile_is_changed_field_by_field_and_every_bad_field_is_named(kind: Kind) {
@@ -16,7 +16,14 @@ on_each_database! {
         assert_eq!((&info["nickName"], &info["avatarUrl"], &info["city"]), (&json!("👩‍🚀 小明"), &json!("https://a.example/b.png"), &json!("")));
         assert_eq!(patch(json!({})).await.status(200).json(), info);
         // What WeChat says of everybody says nothing of anybody.
-        let anonymous = json!({ "nickName": "微信用户", "avatarUrl": "https://thirdwx.qlogo.cn/grey/132" });
+        let anonymous = world.user_info(json!({ "openid": "alice" })).await["userInfo"].clone();
+        assert_eq!(anonymous["nickName"], "微信用户");
+        let wx = world.ask("POST", "/wx/auth/profile", &session, json!({ "userInfo": anonymous })).await.errno(0).json();
+        assert_eq!(wx["data"], info);
+        let code = world.code("alice").await;
+        let login = world.post("/v1/login", &json!({ "code": code, "userInfo": anonymous })).await.status(200).json();
+        assert_eq!(login["userInfo"]["nickName"], info["nickName"]);
+
         assert_eq!(patch(anonymous).await.status(200).json(), info);
 
         let bad = json!({ "nickName": "   ", "avatarUrl": "wxfile://tmp_1.jpg", "gender": 3, "country": "x".repeat(65) });
@@ -25,7 +32,15 @@ on_each_database! {
             assert!(refused["detail"].as_str().unwrap().contains(field), "{field}: {refused}");
         }
         // Counted as people count: 64 families of four are 64 characters, 65 are too many.
-        patch(json!({ "nickName": "👨‍👩‍👧".repeat(25) })).await.status(200);
+        patch(json!({ "nickName": "👨‍👩‍👧‍👦".repeat(64) })).await.status(200);
+        patch(json!({ "nickName": "👨‍👩‍👧‍👦".repeat(65) })).await.refused(400, "invalid_field");
+        for bad in ["\u{200b}", "a\nb", "a\u{7}b"] {
+            patch(json!({ "nickName": bad })).await.refused(400, "invalid_field");
+        }
+        for bad in ["https:///x", "https://u:p@h/", "https://a.example/\"><script>"] {
+            patch(json!({ "avatarUrl": bad })).await.refused(400, "invalid_field");
+        }
+
         patch(json!({ "nickName": "长".repeat(64) })).await.status(200);
         patch(json!({ "nickName": "长".repeat(65) })).await.refused(400, "invalid_field");
         patch(json!({ "nickName": "a\u{0}b" })).await.refused(400, "invalid_field");
@@ -123,6 +138,79 @@ on_each_database! {
         let orphans = "identities WHERE user_id IN (SELECT id FROM users WHERE status = 2)";
         assert_eq!(world.database.count(&world.folder(), orphans).await, 0);
     }
+}
+
+on_each_database! {
+    async fn what_is_personal_does_not_come_back_into_a_closed_account_and_locks_nobody_out(kind: Kind) {
+        let world = std::sync::Arc::new(World::on(kind).await);
+        for round in 0..10 {
+            let (openid, unionid) = (format!("user-{round}"), format!("union-{round}"));
+            let session = world.login(&openid).await;
+            let button = world.press_phone(json!({ "openid": openid, "phone": format!("1358000{round:04}") })).await;
+            let mut racing = tokio::task::JoinSet::new();
+            let (w, s) = (world.clone(), session.clone());
+            racing.spawn(async move { w.ask("POST", "/v1/me/phone", &s, json!({ "code": button["code"] })).await.code() });
+            let (w, s) = (world.clone(), session.clone());
+            racing.spawn(async move { w.ask("PATCH", "/v1/me", &s, json!({ "nickName": "Personal" })).await.code() });
+            let (w, who) = (world.clone(), json!({ "openid": openid, "unionid": unionid }));
+            racing.spawn(async move {
+                let body = json!({ "code": w.code_of(who).await, "userInfo": { "nickName": "Personal" } });
+                w.post("/v1/login", &body).await.code()
+            });
+            let (w, s) = (world.clone(), session.clone());
+            racing.spawn(async move { w.ask("DELETE", "/v1/me", &s, Value::Null).await.code() });
+            for status in racing.join_all().await {
+                assert!(matches!(status, 200 | 204 | 401 | 409 | 503), "{status}");
+            }
+            // The person comes back, with the same unionid and the same phone, in either app.
+            let next = world.user_of_app(APP, &openid, &unionid).await;
+            world.user_of_app(OTHER_APP, &format!("other-{round}"), &unionid).await;
+            let button = world.press_phone(json!({ "openid": openid, "phone": format!("1358000{round:04}") })).await;
+            world.ask("POST", "/v1/me/phone", &next, json!({ "code": button["code"] })).await.status(200);
+        }
+        let left = "users WHERE status = 2 AND (nickname <> '' OR unionid IS NOT NULL OR phone IS NOT NULL OR phone_index IS NOT NULL)";
+        assert_eq!(world.database.count(&world.folder(), left).await, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_proof_ends_a_first_login_before_anything_is_written() {
+    let world = World::on(Kind::Sqlite).await;
+    let body = json!({ "code": world.code("alice").await, "rawData": "{}", "signature": "00", "userInfo": { "nickName": "x" } });
+    world.post("/v1/login", &body).await.refused(400, "encrypted_data_invalid");
+    assert_eq!(world.database.count(&world.folder(), "users").await, 0);
+    assert_eq!(world.login("alice").await["isNewUser"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_limits_follow_the_person_and_not_the_user_id() {
+    let limits = "wechat.decrypts_per_minute = 2\nwechat.server_calls_per_minute = 2";
+    let world = World::with(Kind::Sqlite, limits).await;
+    let nonsense = json!({ "encryptedData": "AAAA", "iv": "AAAA" });
+    let mut session = world.login("alice").await;
+    for _ in 0..2 {
+        world
+            .ask("POST", "/v1/me/decrypt", &session, nonsense.clone())
+            .await
+            .refused(400, "encrypted_data_invalid");
+        world
+            .ask("POST", "/v1/me/phone", &session, json!({ "code": "abc" }))
+            .await
+            .refused(400, "phone_code_invalid");
+        world.ask("DELETE", "/v1/me", &session, Value::Null).await.status(204);
+        session = world.login("alice").await;
+    }
+    for (path, body) in [("/v1/me/decrypt", nonsense.clone()), ("/v1/me/phone", json!({ "code": "abc" }))] {
+        world.ask("POST", path, &session, body).await.refused(429, "too_many_requests");
+    }
+    world
+        .ask("POST", "/v1/me/wechat-session/reset", &session, Value::Null)
+        .await
+        .refused(429, "too_many_requests");
+    let mut login = nonsense;
+    login["code"] = json!(world.code("alice").await);
+    world.post("/v1/login", &login).await.refused(429, "too_many_requests");
+    world.login("bob").await;
 }
 
 #[test]

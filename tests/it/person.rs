@@ -96,14 +96,25 @@ async fn two_users_with_an_identity_in_one_app_are_not_merged() {
 async fn a_unionid_inside_encrypted_data_counts_like_one_from_the_exchange() {
     let world = World::on(Kind::Sqlite).await;
     let app = world.user_of_app(OTHER_APP, "alice-two", "union-a").await;
-    world.login("alice").await;
-    // The exchange gives no unionid here; the user's own data does.
-    world.faults(json!([])).await;
-    world.code_of(json!({ "openid": "alice", "unionid": "union-b" })).await;
-    let info = world.user_info(json!({ "openid": "alice" })).await;
-    let code = world.code("alice").await;
-    let body = json!({ "code": code, "encryptedData": info["encryptedData"], "iv": info["iv"] });
+    world.code_of(json!({ "openid": "bob", "unionid": "union-b" })).await;
+    world.login("bob").await;
+    let info = world.user_info(json!({ "openid": "bob" })).await;
+    let key = world.wechat.session_keys().pop().unwrap();
+    let connection = world.database.connect(&world.folder()).await;
+    sea_orm::ConnectionTrait::execute_unprepared(
+        &connection,
+        "UPDATE users SET unionid = NULL WHERE unionid = 'union-b'",
+    )
+    .await
+    .unwrap();
+    // An exchange that gives no unionid, as for an app that isn't bound; the user's own data does.
+    world.faults(json!({ "body": json!({ "openid": "bob", "session_key": key }).to_string() })).await;
+    world.post("/v1/login", &json!({ "code": "bare" })).await.status(200);
+    let unclaimed = "users WHERE unionid IS NULL";
+    assert_eq!(world.database.count(&world.folder(), unclaimed).await, 1);
+    let body = json!({ "code": "proven", "encryptedData": info["encryptedData"], "iv": info["iv"] });
     world.post("/v1/login", &body).await.status(200);
+    assert_eq!(world.database.count(&world.folder(), unclaimed).await, 0);
     let rows = world.database.rows(&world.folder(), "SELECT unionid FROM users ORDER BY unionid").await;
     assert_eq!(rows, [json!({ "unionid": "union-a" }), json!({ "unionid": "union-b" })]);
     assert_eq!(app["isNewUser"], true);

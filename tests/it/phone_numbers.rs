@@ -19,7 +19,7 @@ on_each_database! {
         let body = json!({ "code": button["code"] });
         let info = world.ask("POST", "/v1/me/phone", &session, body.clone()).await.status(200).json();
         assert_eq!(info["phone"], "13580006666");
-        let again = world.ask("POST", "/v1/me/phone", &session, body).await.refused(400, "wechat_code_invalid").json();
+        let again = world.ask("POST", "/v1/me/phone", &session, body).await.refused(400, "phone_code_invalid").json();
         assert!(again["detail"].as_str().unwrap().contains("手机号按钮"), "{again}");
 
         let button = world.press_phone(json!({ "openid": "alice", "phone": "13580006667" })).await;
@@ -102,7 +102,7 @@ async fn what_is_no_phone_of_this_user_is_refused() {
     world
         .ask("POST", "/v1/me/phone", &alice, json!({ "code": bobs["code"] }))
         .await
-        .refused(400, "wechat_code_invalid");
+        .refused(400, "phone_code_invalid");
     let body = json!({ "encryptedData": bobs["encryptedData"], "iv": bobs["iv"] });
     world.ask("POST", "/v1/me/phone", &alice, body).await.refused(400, "encrypted_data_invalid");
     // Data that holds, but is no phone.

@@ -42,6 +42,17 @@ on_each_database! {
             }
         }
         let tokens = logins.join_all().await;
+        // A phone number, too, goes in, and is nowhere.
+        let press = http.post(format!("{}/_sim/phone", wechat.base_url())).header("content-type", "application/json");
+        let press = press.body(json!({ "openid": "user-0", "phone": "13580006666" }).to_string());
+        let button = Answer::of(press).await.status(200).json();
+        let fresh = Answer::of(http.get(format!("{}/_sim/code?openid=user-0", wechat.base_url()))).await.status(200);
+        let login = http.post(format!("http://{address}/v1/login")).header("content-type", "application/json");
+        let session = Answer::of(login.body(json!({ "code": fresh.text() }).to_string())).await.status(200).json();
+        let phone = http.post(format!("http://{address}/v1/me/phone")).header("content-type", "application/json");
+        let phone = phone.bearer_auth(session["token"].as_str().unwrap());
+        let phone = Answer::of(phone.body(json!({ "code": button["code"] }).to_string())).await.status(200);
+        assert_eq!(phone.json()["phone"], "13580006666");
         let stored = contents(&database, folder.path());
         let (status, printed) = gateway.end();
         assert!(status.success(), "{status}");
@@ -55,6 +66,9 @@ on_each_database! {
                     assert!(!holds(haystack, &form), "a session_key is in {place}");
                 }
             }
+        }
+        for (haystack, place) in [(stored.as_slice(), "the database"), (printed.as_bytes(), "the log")] {
+            assert!(!holds(haystack, b"13580006666"), "a phone is in {place}");
         }
         for secret in codes.iter().chain(&tokens).map(String::as_str).chain([crate::world::APP_SECRET, "user-17"]) {
             assert!(!holds(printed.as_bytes(), secret.as_bytes()), "the log holds a code, a token, the AppSecret or an openid");

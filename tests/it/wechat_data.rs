@@ -215,7 +215,7 @@ on_each_database! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thirty_two_that_need_an_access_token_at_once_fetch_it_once() {
-    let world = std::sync::Arc::new(World::on(Kind::Sqlite).await);
+    let world = std::sync::Arc::new(World::with(Kind::Sqlite, "wechat.server_calls_per_minute = 1000").await);
     let session = world.login("alice").await;
     let mut asked = tokio::task::JoinSet::new();
     for _ in 0..32 {
@@ -243,7 +243,7 @@ async fn thirty_two_that_need_an_access_token_at_once_fetch_it_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_access_token_that_wechat_refuses_is_renewed_once_by_whoever_comes_first() {
-    let world = std::sync::Arc::new(World::on(Kind::Sqlite).await);
+    let world = std::sync::Arc::new(World::with(Kind::Sqlite, "wechat.server_calls_per_minute = 1000").await);
     let session = world.login("alice").await;
     world.ask("GET", "/v1/me/wechat-session", &session, Value::Null).await.status(200);
     world.wechat.void_tokens();

@@ -143,6 +143,7 @@ impl People {
         let who = (appid.to_owned(), openid.to_owned());
         let expires = after(now, CODE_LIFETIME);
         let (phone, country) = (phone.to_owned(), country.to_owned());
+        self.phone_codes.retain(|_, known| known.expires > now);
         self.phone_codes.insert(code.clone(), PhoneCode { who, phone, country, expires });
         code
     }

@@ -89,7 +89,7 @@ pub fn main() -> ExitCode {
     if file.is_some()
         && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
     {
-        eprintln!("wxgate: --config is for serve, migrate and config; this command reads none");
+        eprintln!("wxgate: --config is for serve, migrate, account and config; this command reads none");
         return ExitCode::from(2);
     }
     let outcome = runtime.block_on(async {

@@ -15,7 +15,8 @@ use crate::telemetry;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Make two users one: everything of FROM moves to INTO, and FROM is closed. There is no way back
+    /// Make two users one: what INTO hasn't got comes from FROM, FROM's identities move, and FROM is closed. Where both
+    /// have a phone, INTO's stays and FROM's is erased. There is no way back
     Merge {
         /// Who stays: a user id, or a phone number as +8613800138000
         into: String,

@@ -98,14 +98,14 @@ codes! {
         zh "微信判定该用户存在风险，登录被拦截" / "请用户在微信内完成安全验证后再试。",
         en "WeChat holds this user to be high-risk" / "Ask the user to clear it with WeChat, then try again." }
     WechatThrottled { "wechat_throttled", 429, errno 503, retry 60,
-        zh "登录过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
-        en "Too many logins at once" / "Try again after the time in Retry-After." }
+        zh "微信接口调用过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
+        en "WeChat is asked too often" / "Try again after the time in Retry-After." }
     WechatMisconfigured { "wechat_misconfigured", 500, errno 502,
         zh "服务端的小程序配置有误" / "请联系服务端运维，日志中写明了需要修改的配置。",
         en "The server's mini-program settings are wrong" / "Tell the operator; the log names the setting to change." }
     WechatUnavailable { "wechat_unavailable", 503, errno 503, retry 2,
-        zh "微信接口暂时不可用" / "请稍后重新调用 wx.login 再试。",
-        en "WeChat can't be reached just now" / "Call wx.login again a little later." }
+        zh "微信接口暂时不可用" / "请稍后再试；若是登录，请先重新调用 wx.login。",
+        en "WeChat can't be reached just now" / "Try again a little later; for a login, call wx.login again first." }
     TokenMissing { "token_missing", 401, errno 501,
         zh "请先登录" / "请在请求头 Authorization: Bearer 中携带登录得到的 token。",
         en "Please log in" / "Send the token you got at login as Authorization: Bearer." }
@@ -137,8 +137,8 @@ codes! {
         zh "服务器繁忙" / "请稍后再试。",
         en "The server is busy" / "Try again a little later." }
     StoreUnavailable { "store_unavailable", 503, errno 503, retry 2,
-        zh "服务暂时不可用" / "请稍后重新调用 wx.login 再试。",
-        en "The service can't answer just now" / "Call wx.login again a little later." }
+        zh "服务暂时不可用" / "请稍后再试；若是登录，请先重新调用 wx.login。",
+        en "The service can't answer just now" / "Try again a little later; for a login, call wx.login again first." }
     Internal { "internal", 500, errno 502,
         zh "服务器内部错误" / "请把 requestId 提供给服务端排查。",
         en "Something went wrong on the server" / "Give the requestId to whoever runs the server." }

@@ -122,8 +122,8 @@ fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
         &mut profile.nickname,
         nickname,
         fits,
-        "最多 64 个字符，不能全是空白",
-        "takes up to 64 characters, not only blanks",
+        "最多 64 个字符，不能全是空白，不能含控制字符",
+        "takes up to 64 characters, not only blanks, no control characters",
     );
     let avatar = said.avatar_url;
     let fits = avatar.is_none_or(is_avatar);
@@ -132,8 +132,8 @@ fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
         &mut profile.avatar_url,
         avatar,
         fits,
-        "必须是 https:// 开头的地址（chooseAvatar 给出的是手机上的临时文件，请先上传）",
-        "must be an https:// URL (what chooseAvatar gives is a file on the phone: upload it first)",
+        "必须是 https:// 开头、不超过 1024 字节的地址（chooseAvatar 给出的是手机上的临时文件，请先上传）",
+        "must be an https:// URL of up to 1024 bytes (what chooseAvatar gives is a file on the phone: upload it first)",
     );
     for (field, place, text, most) in [
         ("country", &mut profile.country, said.country, PLACE),
@@ -142,7 +142,14 @@ fn strict(old: &Profile, said: &Said<'_>) -> Result<Profile> {
         ("language", &mut profile.language, said.language, PLACE / 2),
     ] {
         let fits = text.is_none_or(|text| is_place(text, most));
-        set(field, place, text, fits, "太长", "is too long");
+        set(
+            field,
+            place,
+            text,
+            fits,
+            "太长（最多 64 个字符，language 32 个），或含有控制字符",
+            "is too long (64 characters, language 32), or holds control characters",
+        );
     }
     if let Some(gender) = said.gender {
         match i16::try_from(gender) {
@@ -207,7 +214,9 @@ fn place(text: Option<&str>, most: usize) -> String {
 }
 
 fn is_place(text: &str, most: usize) -> bool {
-    text.chars().count() <= most && !text.chars().any(char::is_control)
+    text.graphemes(true).count() <= most
+        && text.chars().count() <= PLACE
+        && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ use crate::flows::decrypt;
         (status = 200, body = Object, description = "The verified data"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "encrypted_data_invalid, missing_field, malformed_body"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "too_many_requests; see Retry-After"),
     )
 )]

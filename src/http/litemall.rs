@@ -79,10 +79,10 @@ async fn info(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<E
 #[serde(rename_all = "camelCase")]
 struct ProfileRequest {
     user_info: Option<SaidInfo>,
-    #[serde(alias = "nickname")]
     nick_name: Option<String>,
-    #[serde(alias = "avatar")]
+    nickname: Option<String>,
     avatar_url: Option<String>,
+    avatar: Option<String>,
     gender: Option<i64>,
     country: Option<String>,
     province: Option<String>,
@@ -95,8 +95,8 @@ impl ProfileRequest {
         match &self.user_info {
             Some(info) => info.said(),
             None => Said {
-                nickname: self.nick_name.as_deref(),
-                avatar_url: self.avatar_url.as_deref(),
+                nickname: self.nick_name.as_deref().or(self.nickname.as_deref()),
+                avatar_url: self.avatar_url.as_deref().or(self.avatar.as_deref()),
                 gender: self.gender,
                 country: self.country.as_deref(),
                 province: self.province.as_deref(),

@@ -101,7 +101,16 @@ impl UserInfo {
 #[utoipa::path(
     post, path = "/v1/login", tag = "login", security(()), request_body = LoginRequest,
     responses(
-        (status = 200, body = Session, description = "Logged in"),
+        (status = 200, body = Session, description = "Logged in", example = json!({
+            "token": "eyJhbGciOiJFUzI1NiIsImtpZCI6IlRtZjJkVzlJ….eyJpc3MiOiJodHRwOi8vMTI3….uDqK7kR5N1MEJnNr4L7s7_VY…",
+            "tokenType": "Bearer", "tokenExpire": "2026-11-21T09:14:12Z", "expiresIn": 7200, "isNewUser": true,
+            "bound": false, "userInfo": {
+                "userId": "01a1fcf4-9de8-7b1c-afca-b82c071374ee", "nickName": "小明 🎉",
+                "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", "gender": 1, "country": "China",
+                "province": "Guangdong", "city": "Guangzhou", "language": "zh_CN", "registerDate": "2026-11-21",
+                "status": 0, "userLevel": 0, "userLevelDesc": "普通用户", "lastLoginTime": "2026-11-21T07:14:12Z"
+            }
+        })),
         (status = 400, body = Problem, content_type = "application/problem+json",
             description = "wechat_code_invalid, wechat_code_used, encrypted_data_invalid, unknown_app, missing_field, invalid_field, malformed_body"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled, wechat_user_blocked"),
@@ -129,25 +138,30 @@ pub(super) fn by_code(request: LoginRequest, visitor: &Visitor, headers: &Header
     }
     Ok(ByCode {
         code: code(request.code)?,
-        app_id: request.app_id.filter(|id| !id.is_empty()),
+        app_id: given(request.app_id),
         app_hint: referer_app(headers),
         proof: Proof {
-            encrypted_data: request.encrypted_data,
-            iv: request.iv,
-            raw_data: request.raw_data,
-            signature: request.signature,
+            encrypted_data: given(request.encrypted_data),
+            iv: given(request.iv),
+            raw_data: given(request.raw_data),
+            signature: given(request.signature),
         },
         profile: profile::usable(&request.user_info.unwrap_or_default().said()),
         ip: visitor.ip,
     })
 }
 
+/// Programs send `''` for what they haven't got.
+fn given(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.is_empty())
+}
+
 /// Codes have been known to carry quotes and markup into other people's error pages: ours have an alphabet.
 pub(super) fn code(code: Option<String>) -> Result<LoginCode> {
-    let code = code.filter(|code| !code.is_empty()).ok_or_else(|| Error::missing("code"))?;
+    let code = given(code).ok_or_else(|| Error::missing("code"))?;
     let fits = code.len() <= 128 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !fits {
-        return Err(Error::invalid("code", "不是 wx.login 返回的 code", "is not what wx.login returns"));
+        return Err(Error::invalid("code", "不是微信返回的 code", "is not a code as WeChat gives them"));
     }
     Ok(LoginCode::new(code))
 }

@@ -37,6 +37,7 @@ pub(super) async fn show(State(app): State<AppState>, LoggedIn(caller): LoggedIn
         (status = 200, body = UserInfo, description = "As it is now"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_field, malformed_body"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
     )
 )]
 pub(super) async fn change(
@@ -55,6 +56,7 @@ pub(super) async fn change(
     responses(
         (status = 204, description = "Closed"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
     )
 )]
 pub(super) async fn close(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Result<StatusCode> {

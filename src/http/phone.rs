@@ -38,6 +38,7 @@ pub(super) struct PhoneRequest {
         (status = 200, body = UserInfo, description = "With the phone"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "phone_code_invalid, encrypted_data_invalid, missing_field, invalid_field"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "phone_taken"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "too_many_requests, wechat_throttled; see Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable, store_unavailable; see Retry-After"),

@@ -24,6 +24,7 @@ pub(super) struct WechatSession {
     responses(
         (status = 200, body = WechatSession, description = "As WeChat sees it now"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable; see Retry-After"),
     )
 )]
@@ -41,6 +42,7 @@ pub(super) async fn check(
     responses(
         (status = 200, body = WechatSession, description = "valid: rotated; not valid: WeChat no longer knew the old one"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable; see Retry-After"),
     )
 )]

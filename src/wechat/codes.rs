@@ -41,7 +41,7 @@ impl Default for Codes {
     }
 }
 
-/// The right to take one code upstream. Dropped unsettled (the caller went away), the code may be tried again.
+/// The right to take one code upstream. Dropped unsettled (nobody can say what came of it), the code may be tried again.
 pub(super) struct Claim<'c> {
     codes: &'c Codes,
     digest: Digest,

@@ -62,6 +62,7 @@ async fn litemalls_profile_takes_the_families_three_forms() {
             "一",
         ),
         (json!({ "nickName": "二", "avatarUrl": "https://a.example/2.png" }), "二"),
+        (json!({ "nickName": "四", "nickname": "x" }), "四"),
         (json!({ "nickname": "三", "avatar": "https://a.example/3.png", "gender": 2 }), "三"),
     ] {
         let answer =

@@ -79,6 +79,11 @@ async fn the_documented_session_has_the_members_of_a_real_one() {
     let world = crate::world::World::on(crate::world::Kind::Sqlite).await;
     let real = world.login("alice").await;
     let document = serde_json::to_value(wxgate::http::openapi()).unwrap();
+    let example =
+        &document["paths"]["/v1/login"]["post"]["responses"]["200"]["content"]["application/json"]["example"];
+    let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(example), names(&real));
+    assert_eq!(names(&example["userInfo"]), names(&real["userInfo"]));
     for (schema, real) in [("Session", &real), ("UserInfo", &real["userInfo"])] {
         let described = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
         for (name, value) in real.as_object().unwrap() {

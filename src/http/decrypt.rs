@@ -20,7 +20,10 @@ use crate::flows::decrypt;
 #[utoipa::path(
     post, path = "/v1/me/decrypt", tag = "me", security(("bearer" = [])), request_body = ProofFields,
     responses(
-        (status = 200, body = Object, description = "The verified data"),
+        (status = 200, body = Object, description = "The verified data", example = json!({
+            "countryCode": 86, "phoneNumber": "13800138000", "purePhoneNumber": "13800138000",
+            "watermark": { "appid": "wx0123456789abcdef", "timestamp": 1795249647 }
+        })),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "encrypted_data_invalid, missing_field, malformed_body"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),

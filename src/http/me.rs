@@ -17,7 +17,12 @@ use crate::flows::{account, profile};
 #[utoipa::path(
     get, path = "/v1/me", tag = "me", security(("bearer" = [])),
     responses(
-        (status = 200, body = UserInfo, description = "The token's user"),
+        (status = 200, body = UserInfo, description = "The token's user", example = json!({
+            "userId": "01a1fcf4-9de8-7b1c-afca-b82c071374ee", "nickName": "小明 🎉",
+            "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", "gender": 1, "country": "China",
+            "province": "Guangdong", "city": "Guangzhou", "language": "zh_CN", "registerDate": "2026-11-21",
+            "status": 0, "userLevel": 0, "userLevelDesc": "普通用户", "lastLoginTime": "2026-11-21T07:14:12Z"
+        })),
         (status = 401, body = Problem, content_type = "application/problem+json",
             description = "token_missing, token_invalid, token_expired: call wx.login and log in again"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
@@ -34,7 +39,12 @@ pub(super) async fn show(State(app): State<AppState>, LoggedIn(caller): LoggedIn
 #[utoipa::path(
     patch, path = "/v1/me", tag = "me", security(("bearer" = [])), request_body = Said,
     responses(
-        (status = 200, body = UserInfo, description = "As it is now"),
+        (status = 200, body = UserInfo, description = "As it is now", example = json!({
+            "userId": "01a1fcf4-9de8-7b1c-afca-b82c071374ee", "nickName": "小明 🎉",
+            "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", "gender": 1, "country": "China",
+            "province": "Guangdong", "city": "Guangzhou", "language": "zh_CN", "registerDate": "2026-11-21",
+            "status": 0, "userLevel": 0, "userLevelDesc": "普通用户", "lastLoginTime": "2026-11-21T07:14:12Z"
+        })),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_field, malformed_body"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),

@@ -35,7 +35,12 @@ pub(super) struct PhoneRequest {
 #[utoipa::path(
     post, path = "/v1/me/phone", tag = "me", security(("bearer" = [])), request_body = PhoneRequest,
     responses(
-        (status = 200, body = UserInfo, description = "With the phone"),
+        (status = 200, body = UserInfo, description = "With the phone", example = json!({
+            "userId": "01a1fcf4-9de8-7b1c-afca-b82c071374ee", "nickName": "小明 🎉",
+            "avatarUrl": "https://thirdwx.qlogo.cn/mmopen/vi_32/abc/132", "gender": 1, "country": "China",
+            "province": "Guangdong", "city": "Guangzhou", "language": "zh_CN", "phone": "13800138000", "registerDate": "2026-11-21",
+            "status": 0, "userLevel": 0, "userLevelDesc": "普通用户", "lastLoginTime": "2026-11-21T07:14:12Z"
+        })),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "phone_code_invalid, encrypted_data_invalid, missing_field, invalid_field"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),

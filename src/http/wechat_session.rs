@@ -15,6 +15,7 @@ use crate::flows::wechat_session;
 #[derive(Serialize, ToSchema)]
 pub(super) struct WechatSession {
     /// Whether WeChat knows the session_key that the gateway holds. If not: call wx.login and log in again.
+    #[schema(example = true)]
     valid: bool,
 }
 

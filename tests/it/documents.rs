@@ -84,6 +84,12 @@ async fn the_documented_session_has_the_members_of_a_real_one() {
     let names = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(example), names(&real));
     assert_eq!(names(&example["userInfo"]), names(&real["userInfo"]));
+    let show =
+        &document["paths"]["/v1/me"]["get"]["responses"]["200"]["content"]["application/json"]["example"];
+    assert_eq!(
+        names(show),
+        names(&world.ask("GET", "/v1/me", &real, serde_json::Value::Null).await.status(200).json())
+    );
     for (schema, real) in [("Session", &real), ("UserInfo", &real["userInfo"])] {
         let described = document["components"]["schemas"][schema]["properties"].as_object().unwrap();
         for (name, value) in real.as_object().unwrap() {

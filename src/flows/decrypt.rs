@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Rooms;
 use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
-use crate::secret::SessionKey;
+use crate::secret::{OpenId, SessionKey};
 use crate::store::{Identity, User};
 use crate::vault::{Cell, Sealed};
 use crate::wechat::encrypted::{self, Claim, Owner, Verified};
@@ -57,17 +57,14 @@ pub(super) async fn at_login(
             _ => None,
         };
     }
-    let keys = [&who.session_key, before.as_ref().unwrap_or(&who.session_key)];
-    let owner = Owner { app: &app.id, openid: &who.openid, keys };
-    encrypted::open(claim, &owner, now, rooms.window.watermark_max_age)
-        .ok_or_else(|| Code::EncryptedDataInvalid.into())
+    open(rooms, app, &who.openid, &who.session_key, before.as_ref(), claim, now)
 }
 
 fn in_window(rooms: &Rooms, identity: &Identity, now: Timestamp) -> bool {
     after(identity.session_key_at, rooms.window.previous_session_key) > now
 }
 
-/// All that `claim` holds, under the current or the previous session_key. One error, whatever was wrong.
+/// All that `claim` holds, under the current or the previous session_key.
 pub(super) fn verified(
     rooms: &Rooms,
     app: &App,
@@ -81,8 +78,20 @@ pub(super) fn verified(
         Some(sealed) => Some(session_key(rooms, app, identity, sealed)?),
         None => None,
     };
-    let keys = [&current, previous.as_ref().unwrap_or(&current)];
-    let owner = Owner { app: &app.id, openid: &identity.openid, keys };
+    open(rooms, app, &identity.openid, &current, previous.as_ref(), claim, now)
+}
+
+/// One error, whatever was wrong.
+fn open(
+    rooms: &Rooms,
+    app: &App,
+    openid: &OpenId,
+    current: &SessionKey,
+    previous: Option<&SessionKey>,
+    claim: &Claim<'_>,
+    now: Timestamp,
+) -> Result<Verified> {
+    let owner = Owner { app: &app.id, openid, keys: [current, previous.unwrap_or(current)] };
     encrypted::open(claim, &owner, now, rooms.window.watermark_max_age)
         .ok_or_else(|| Code::EncryptedDataInvalid.into())
 }

@@ -19,7 +19,10 @@ const NICKNAME: usize = 64;
 /// In code points, as the column counts: 64 of the longest emoji fit.
 const NICKNAME_POINTS: usize = 1024;
 const AVATAR_BYTES: usize = 1024;
+/// In characters that people see; `language` has half of it.
 const PLACE: usize = 64;
+/// In code points, as the columns count.
+const PLACE_POINTS: usize = 256;
 
 /// A profile as a client sent it, before anything is believed.
 #[derive(Debug, Default, Clone, Copy)]
@@ -215,7 +218,7 @@ fn place(text: Option<&str>, most: usize) -> String {
 
 fn is_place(text: &str, most: usize) -> bool {
     text.graphemes(true).count() <= most
-        && text.chars().count() <= PLACE
+        && text.chars().count() <= PLACE_POINTS
         && !text.chars().any(char::is_control)
 }
 

@@ -44,6 +44,11 @@ on_each_database! {
         patch(json!({ "nickName": "长".repeat(64) })).await.status(200);
         patch(json!({ "nickName": "长".repeat(65) })).await.refused(400, "invalid_field");
         patch(json!({ "nickName": "a\u{0}b" })).await.refused(400, "invalid_field");
+        // Marks on letters are no characters of their own, and fit into every column.
+        let marked = |times| "e\u{301}\u{323}".repeat(times);
+        patch(json!({ "language": marked(32), "city": marked(64), "province": marked(64) })).await.status(200);
+        patch(json!({ "language": marked(33) })).await.refused(400, "invalid_field");
+        patch(json!({ "city": marked(65) })).await.refused(400, "invalid_field");
         patch(json!({ "gender": "1" })).await.refused(400, "invalid_field");
         let kept = world.ask("GET", "/v1/me", &session, Value::Null).await.status(200).json();
         assert_eq!((&kept["nickName"], &kept["avatarUrl"]), (&json!("长".repeat(64)), &json!("https://a.example/b.png")));

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::config::{Config, Problem};
 use crate::flows::Rooms;
+use crate::flows::attempts::Policy;
 use crate::flows::decrypt::Window;
 use crate::store::{Store, describe};
-use crate::throttle::PerPerson;
+use crate::throttle::Limit;
 use crate::tokens::Tokens;
-use crate::vault::Vault;
+use crate::vault::{Hashing, Passwords, Vault};
 use crate::wechat::Wechat;
 
 /// What every door shares.
@@ -42,10 +43,30 @@ impl App {
         let Offline { wechat, vault, tokens } = offline(&config, &clock).map_err(StartError::Config)?;
         let store =
             Store::connect(&config.database).await.map_err(|error| StartError::Database(describe(&error)))?;
-        let wechat_config = &config.wechat;
+        let (wechat_config, accounts) = (&config.wechat, &config.accounts);
+        let passwords = Passwords::start(&Hashing {
+            memory_kib: accounts.argon2_memory,
+            passes: accounts.argon2_passes,
+            lanes: accounts.argon2_lanes,
+            threads: accounts.hash_threads,
+            queue: accounts.hash_queue,
+        })
+        .map_err(|text| StartError::Config(vec![Problem::new("accounts", text)]))?;
         let rooms = Rooms {
-            decrypts: PerPerson::new(wechat_config.decrypts_per_minute, clock.clone()),
-            server_calls: PerPerson::new(wechat_config.server_calls_per_minute, clock.clone()),
+            decrypts: Limit::new(wechat_config.decrypts_per_minute, clock.clone()),
+            server_calls: Limit::new(wechat_config.server_calls_per_minute, clock.clone()),
+            passwords,
+            registrations: Limit::new(accounts.registrations_per_minute, clock.clone()),
+            attempts: Policy {
+                pair: accounts.free_attempts,
+                account: accounts.account_attempts,
+                address: accounts.address_attempts,
+                longest_wait: accounts.longest_wait,
+            },
+            registration: accounts.registration,
+            shortest_password: accounts.shortest_password,
+            // Checked to be small.
+            identities_per_app: i16::try_from(accounts.identities_per_app).unwrap_or(1),
             window: Window {
                 previous_session_key: wechat_config.previous_session_key,
                 watermark_max_age: wechat_config.watermark_max_age,
@@ -55,7 +76,7 @@ impl App {
             vault,
             store,
             tokens,
-            levels: config.accounts.levels.clone(),
+            levels: accounts.levels.clone(),
             utc_offset: config.http.utc_offset,
         };
         Ok(Self { config, rooms })

@@ -233,6 +233,31 @@ pub struct ColumnKey {
 pub struct Accounts {
     /// May a client create an account.
     pub registration: bool,
+    /// How often an address may, a minute.
+    pub registrations_per_minute: NonZeroU32,
+    /// How many WeChat identities an account takes in for each app.
+    pub identities_per_app: u16,
+    /// Of a new password, in characters.
+    pub shortest_password: usize,
+    /// Wrong passwords for one name from one address before it must wait.
+    pub free_attempts: u32,
+    /// Wrong passwords for one name from everywhere before strangers must wait.
+    pub account_attempts: u32,
+    /// Wrong passwords from one address for whatever names before it must wait.
+    pub address_attempts: u32,
+    /// Of the growing waits.
+    #[serde(deserialize_with = "values::span")]
+    pub longest_wait: Duration,
+    /// argon2id's m, in KiB.
+    pub argon2_memory: u32,
+    /// argon2id's t.
+    pub argon2_passes: u32,
+    /// argon2id's p.
+    pub argon2_lanes: u32,
+    /// Threads that hash; 0: one fewer than the machine's cores.
+    pub hash_threads: usize,
+    /// Passwords that may wait for one.
+    pub hash_queue: usize,
     /// The names of the levels.
     pub levels: Vec<String>,
 }

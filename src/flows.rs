@@ -6,17 +6,22 @@ use jiff::tz::Offset;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store::Store;
-use crate::throttle::PerPerson;
+use crate::throttle::Limit;
 use crate::tokens::Tokens;
-use crate::vault::{self, Vault};
+use crate::vault::{self, Passwords, Vault};
 use crate::wechat::Wechat;
 
 pub mod account;
+pub mod attempts;
+mod audit;
 pub mod decrypt;
 pub mod login;
+pub mod operator;
+pub mod password;
 pub mod phone;
 pub mod profile;
 pub mod session;
+pub mod username;
 pub mod wechat_session;
 
 /// The rooms that a flow may use, and the few settings that flows decide by.
@@ -31,10 +36,22 @@ pub struct Rooms {
     pub store: Store,
     /// Access tokens.
     pub tokens: Tokens,
-    /// How often a user may have data decrypted.
-    pub decrypts: PerPerson,
-    /// How often a user may spend a call of WeChat's server API.
-    pub server_calls: PerPerson,
+    /// How often a person may have data decrypted.
+    pub decrypts: Limit,
+    /// How often a person may spend a call of WeChat's server API.
+    pub server_calls: Limit,
+    /// Hashing and checking passwords.
+    pub passwords: Passwords,
+    /// How often an address may make an account.
+    pub registrations: Limit,
+    /// How many wrong passwords are free.
+    pub attempts: attempts::Policy,
+    /// Whether a client may make an account.
+    pub registration: bool,
+    /// The shortest new password, in characters.
+    pub shortest_password: usize,
+    /// How many WeChat identities an account takes in for each app.
+    pub identities_per_app: i16,
     /// How long keys and data count.
     pub window: decrypt::Window,
     /// The names of the levels.

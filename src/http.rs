@@ -4,6 +4,7 @@
 //! `routes` lists every address; each endpoint is whole in one file; errors become bytes in `problem` (native doors)
 //! and `litemall` (`/wx`) and nowhere else.
 
+mod account;
 mod bearer;
 mod body;
 mod decrypt;
@@ -14,6 +15,7 @@ mod language;
 mod litemall;
 mod login;
 mod me;
+mod password;
 mod phone;
 mod problem;
 mod routes;

@@ -63,6 +63,14 @@ secret! {
     Phone
 }
 secret! {
+    /// A password as somebody typed it: bytes exactly, never normalized.
+    Password
+}
+secret! {
+    /// A password's hash as stored: a PHC string or bcrypt's form.
+    PasswordHash
+}
+secret! {
     /// WeChat's access_token for its server API.
     ServerToken
 }

@@ -5,20 +5,27 @@
 
 use sea_orm::{DatabaseConnection, DbBackend};
 
+mod account;
+mod attempts;
 mod close;
 mod connect;
 mod error;
 mod identity;
 mod login;
+mod merge;
 mod phone;
+mod unbind;
 mod unionid;
 mod user;
 
-pub use close::{Merge, Merged};
+pub use account::{Account, Given};
+pub use attempts::{Count, Mark};
 pub use connect::{lone_connection, sqlite_file};
 pub use error::describe;
 pub use identity::Identity;
 pub use login::{LoggedIn, Login};
+pub use merge::{By as MergeBy, Merge, Merged};
+pub use unbind::Unbind;
 pub use unionid::Claimed;
 pub use user::{Profile, Status, User};
 

@@ -23,6 +23,8 @@ pub fn init(log: &Log) {
     let filter = Targets::new()
         .with_default(LevelFilter::WARN.min(level))
         .with_target("wxgate", level)
+        // Whatever the level: it says who became whom, not how the program fares.
+        .with_target("wxgate::audit", LevelFilter::INFO)
         .with_targets(silent);
     let output = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let layer = match log.format {

@@ -29,17 +29,17 @@ impl governor::clock::Clock for Turned {
     }
 }
 
-/// So many a minute for each person in an app, a minute's worth at once. By openid: closing an account and logging in
-/// again makes a new user, but not a new person.
-pub struct PerPerson {
+/// So many a minute for each key, a minute's worth at once. A person's key is app and openid: closing an account and
+/// logging in again makes a new user, but not a new person.
+pub struct Limit {
     limiter: RateLimiter<String, DefaultKeyedStateStore<String>, Turned, NoOpMiddleware<Nanos>>,
     clock: Turned,
 }
 
-/// At every so many, the people at rest are forgotten.
+/// At every so many, the keys at rest are forgotten.
 const MANY: usize = 100_000;
 
-impl PerPerson {
+impl Limit {
     /// `per_minute` requests a minute.
     pub fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let clock = Turned(clock);
@@ -49,12 +49,16 @@ impl PerPerson {
     }
 
     /// One more by this person, or when to come again.
-    pub fn admit(&self, app: &str, openid: &OpenId) -> Result<()> {
-        let person = format!("{app}/{}", openid.expose());
+    pub fn admit_person(&self, app: &str, openid: &OpenId) -> Result<()> {
+        self.admit(format!("{app}/{}", openid.expose()))
+    }
+
+    /// One more under this key, or when to come again.
+    pub fn admit(&self, key: String) -> Result<()> {
         if self.limiter.len().is_multiple_of(MANY) {
             self.limiter.retain_recent();
         }
-        self.limiter.check_key(&person).map_err(|refused| Error {
+        self.limiter.check_key(&key).map_err(|refused| Error {
             retry_after: Some(refused.wait_time_from(self.clock.now()) + Duration::from_secs(1)),
             ..Code::TooManyRequests.into()
         })

@@ -1,7 +1,8 @@
-//! The vault: sealed columns.
+//! The vault: sealed columns and password hashes.
 //!
-//! Owns the column keys, the envelope and the random numbers. Refuses to know what it seals for: a caller names the
-//! [`Cell`] (table, column, row), and a ciphertext opens in that cell and in no other. (Passwords join with accounts.)
+//! Owns the column keys, the envelope, the threads that hash, and the random numbers. Refuses to know what it seals for: a
+//! caller names the [`Cell`] (table, column, row), and a ciphertext opens in that cell and in no other. Refuses to know
+//! whose password it is.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac};
@@ -12,9 +13,13 @@ use zeroize::Zeroizing;
 use crate::config::{Problem, Secrets};
 
 mod envelope;
+mod password;
 pub mod random;
+mod stored_hash;
 
 pub use envelope::{Malformed, Sealed};
+pub use password::{HashError, Hashing, Passwords, Place, Verdict};
+pub use stored_hash::{Unusable, accepted};
 
 /// Where a sealed value lives. The row is named by what can't change in it: for an identity its appid and openid.
 #[derive(Clone, Copy)]

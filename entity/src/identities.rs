@@ -11,6 +11,9 @@ pub struct Model {
     pub id: Uuid,
     /// Whose identity this is.
     pub user_id: Uuid,
+    /// The user's how-manieth identity in this app, from 0; unique by (user, app, slot), which is what bounds how many
+    /// identities an account takes in.
+    pub slot: i16,
     /// The mini-program; compared byte for byte.
     pub appid: String,
     /// The user's id in that app; compared byte for byte.

@@ -8,5 +8,7 @@
 //!
 //! Only `wxgate::store` names these types; the rest of the gateway speaks in `store::User`.
 
+pub mod attempts;
 pub mod identities;
+pub mod imports;
 pub mod users;

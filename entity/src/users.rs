@@ -15,7 +15,7 @@ pub struct Model {
     /// NFKC, case-folded.
     #[sea_orm(unique)]
     pub username: Option<String>,
-    /// A PHC string.
+    /// A PHC string, or bcrypt's form until the next right password.
     pub password_hash: Option<String>,
     /// What the person calls themselves; any Unicode text.
     pub nickname: String,
@@ -42,10 +42,6 @@ pub struct Model {
     pub status: i16,
     /// Tokens issued before this instant no longer count.
     pub tokens_not_before: Option<i64>,
-    /// Wrong passwords since the last right one.
-    pub failed_logins: i32,
-    /// Password logins are refused until then.
-    pub locked_until: Option<i64>,
     /// When the first login happened.
     pub created_at: i64,
     /// When a column of this row last changed.

@@ -6,6 +6,7 @@
 pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
 mod m20261101_000001_users_and_identities;
+mod m20261125_000002_accounts;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -13,6 +14,9 @@ pub struct Migrator;
 #[sea_orm_migration::async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn sea_orm_migration::MigrationTrait>> {
-        vec![Box::new(m20261101_000001_users_and_identities::Migration)]
+        vec![
+            Box::new(m20261101_000001_users_and_identities::Migration),
+            Box::new(m20261125_000002_accounts::Migration),
+        ]
     }
 }

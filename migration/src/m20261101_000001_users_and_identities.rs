@@ -80,7 +80,7 @@ impl MigrationTrait for Migration {
 /// A table whose text compares byte for byte. MySQL's default collations fold case (two openids that differ in
 /// case only are two people) and its utf8 is 3-byte: name the right ones. `if_not_exists`, because MySQL commits
 /// each DDL statement: a migration killed in the middle is simply run again.
-fn table(backend: DbBackend, name: impl IntoTableRef) -> TableCreateStatement {
+pub(crate) fn table(backend: DbBackend, name: impl IntoTableRef) -> TableCreateStatement {
     let mut table = Table::create();
     table.table(name).if_not_exists();
     if backend == DbBackend::MySql {
@@ -98,7 +98,7 @@ fn text(name: impl IntoIden, length: u32) -> ColumnDef {
     ColumnDef::new(name).string_len(length).not_null().to_owned()
 }
 
-fn instant(name: impl IntoIden) -> ColumnDef {
+pub(crate) fn instant(name: impl IntoIden) -> ColumnDef {
     ColumnDef::new(name).big_integer().to_owned()
 }
 

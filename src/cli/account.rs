@@ -49,6 +49,7 @@ async fn merge(app: &App, into: &str, from: &str) -> Outcome {
         Merged::Changed => "the user changed meanwhile: try again".to_owned(),
         Merged::Missing(id) => format!("there is no active user {id}"),
         Merged::BothBound => "both users have an account with a password: unbind one first".to_owned(),
+        Merged::TwoPhones => "both have a phone number".to_owned(),
         Merged::SameApp => "both users have an identity in the same app: they may be two people".to_owned(),
     };
     Err(Failure::Other(format!("nothing was changed: {refused}")))

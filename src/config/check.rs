@@ -100,12 +100,38 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "no column key: `wxgate init` writes a configuration with its keys; keys/README.md makes one by hand",
     );
 
+    let accounts = &config.accounts;
     rule(
-        !config.accounts.registration,
-        "accounts.registration",
-        "is not in this version: accounts come with a later one; set it to false",
+        (1..=16).contains(&accounts.identities_per_app),
+        "accounts.identities_per_app",
+        "must be between 1 and 16",
     );
-    rule(!config.accounts.levels.is_empty(), "accounts.levels", "must name level 0 at least");
+    rule(
+        (1..=64).contains(&accounts.shortest_password),
+        "accounts.shortest_password",
+        "must be between 1 and 64",
+    );
+    rule(accounts.free_attempts >= 1, "accounts.free_attempts", "must be at least 1");
+    rule(
+        accounts.account_attempts >= accounts.free_attempts,
+        "accounts.account_attempts",
+        "must not be less than accounts.free_attempts, or a stranger could hold up an account by a few guesses",
+    );
+    rule(
+        accounts.address_attempts >= accounts.free_attempts,
+        "accounts.address_attempts",
+        "must not be less than accounts.free_attempts: many people share an address",
+    );
+    rule((1..=64).contains(&accounts.argon2_passes), "accounts.argon2_passes", "must be between 1 and 64");
+    rule((1..=16).contains(&accounts.argon2_lanes), "accounts.argon2_lanes", "must be between 1 and 16");
+    rule(
+        (8 * accounts.argon2_lanes.clamp(1, 16)..=128 << 10).contains(&accounts.argon2_memory),
+        "accounts.argon2_memory",
+        "must be between 8 × accounts.argon2_lanes and 131072 (KiB)",
+    );
+    rule(accounts.hash_threads <= 1024, "accounts.hash_threads", "must be 1024 or less");
+    rule((1..=65_536).contains(&accounts.hash_queue), "accounts.hash_queue", "must be between 1 and 65536");
+    rule(!accounts.levels.is_empty(), "accounts.levels", "must name level 0 at least");
 
     distinct(wechat.apps.iter().map(|app| app.id.as_str()), "wechat.apps", "id", problems);
     distinct(

@@ -58,8 +58,21 @@ impl Config {
             line(format!("[[secrets.column_keys]]\nid = {:?}\nkey = \"(redacted)\"", key.id));
         }
         line("\n[accounts]".into());
-        line(format!("registration = {}", self.accounts.registration));
-        line(format!("levels = {}", list(self.accounts.levels.iter().cloned())));
+        let accounts = &self.accounts;
+        line(format!("registration = {}", accounts.registration));
+        line(format!("registrations_per_minute = {}", accounts.registrations_per_minute));
+        line(format!("identities_per_app = {}", accounts.identities_per_app));
+        line(format!("shortest_password = {}", accounts.shortest_password));
+        line(format!("free_attempts = {}", accounts.free_attempts));
+        line(format!("account_attempts = {}", accounts.account_attempts));
+        line(format!("address_attempts = {}", accounts.address_attempts));
+        line(format!("longest_wait = {}", span(accounts.longest_wait)));
+        line(format!("argon2_memory = {}", accounts.argon2_memory));
+        line(format!("argon2_passes = {}", accounts.argon2_passes));
+        line(format!("argon2_lanes = {}", accounts.argon2_lanes));
+        line(format!("hash_threads = {}", accounts.hash_threads));
+        line(format!("hash_queue = {}", accounts.hash_queue));
+        line(format!("levels = {}", list(accounts.levels.iter().cloned())));
         line("\n[internal]".into());
         for credential in &self.internal.credentials {
             line(format!("[[internal.credentials]]\nname = {:?}\ntoken = \"(redacted)\"", credential.name));

@@ -2,7 +2,8 @@
 //!
 //! A new code only where a client would act on it. `errno` is the number that the litemall family of mini-programs
 //! knows: 401 missing argument, 402 bad value, 501 please log in (a token that doesn't count, and nothing else: those
-//! programs drop their token on it), 502 system error, 503 later, 506 not allowed, 700 bad account.
+//! programs drop their token on it), 502 system error, 503 later, 506 not allowed, 700 wrong username or password,
+//! 704 the username is taken, 709 bound already.
 
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ macro_rules! codes {
 
             /// Whether somebody who runs the gateway should look, rather than the client.
             pub const fn is_for_the_operator(self) -> bool {
-                self.status() >= 500 || matches!(self, Self::WechatThrottled)
+                (self.status() >= 500 && !matches!(self, Self::NotOffered)) || matches!(self, Self::WechatThrottled)
             }
 
             /// When trying again may help.
@@ -127,6 +128,33 @@ codes! {
     PhoneTaken { "phone_taken", 409, errno 402,
         zh "该手机号已被其他用户使用" / "请换一个手机号，或联系客服合并账号。",
         en "Another user has this phone number" / "Use another number, or ask support to merge the accounts." }
+    BadCredentials { "bad_credentials", 400, errno 700,
+        zh "用户名或密码不正确" / "请核对用户名和密码后重试。",
+        en "Wrong username or password" / "Check the username and the password, then try again." }
+    TooManyAttempts { "too_many_attempts", 429, errno 503, retry 1,
+        zh "密码尝试次数过多" / "请稍后再试（等待时间见 Retry-After）；微信登录不受影响。",
+        en "Too many wrong passwords" / "Try again after the time in Retry-After; logging in by WeChat is not affected." }
+    UsernameTaken { "username_taken", 409, errno 704,
+        zh "该用户名已被使用" / "请换一个用户名。",
+        en "Somebody has this username" / "Choose another one." }
+    AlreadyBound { "already_bound", 409, errno 709,
+        zh "该微信用户已绑定其他账号" / "如需更换账号，请先解绑（DELETE /v1/me/account）。",
+        en "This WeChat user is bound to another account" / "To change accounts, unbind first (DELETE /v1/me/account)." }
+    AccountTaken { "account_taken", 409, errno 709,
+        zh "该账号已绑定其他微信用户" / "请用已绑定的微信登录并解绑，或联系客服。",
+        en "Another WeChat user is bound to this account" / "Unbind there first, or contact support." }
+    BindConflict { "bind_conflict", 409, errno 506,
+        zh "两边都有手机号，无法自动绑定" / "绑定会丢失其中一个手机号，请联系客服合并（运维命令 wxgate account merge）。",
+        en "Both sides have a phone number" / "Binding would lose one of them: ask support to merge (the operator's command: wxgate account merge)." }
+    NotBound { "not_bound", 409, errno 402,
+        zh "当前用户没有绑定账号" / "请先绑定账号（PUT /v1/me/account）。",
+        en "No account is bound" / "Bind one first (PUT /v1/me/account)." }
+    RegistrationClosed { "registration_closed", 403, errno 506,
+        zh "未开放注册" / "账号由管理员创建；运维可打开配置项 accounts.registration。",
+        en "Registration is closed" / "The operator makes accounts, or turns on the setting accounts.registration." }
+    NotOffered { "not_offered", 501, errno 503,
+        zh "本服务不提供该功能" / "找回密码需要短信服务，而本服务没有；请联系客服重置密码。",
+        en "This function is not offered" / "Resetting a password wants an SMS provider, and there is none: ask support for a new one." }
     TooManyRequests { "too_many_requests", 429, errno 503, retry 10,
         zh "操作过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
         en "Too many requests" / "Try again after the time in Retry-After." }

@@ -1,33 +1,143 @@
-//! Accounts as a whole: closing one's own, and merging two that are one person.
+//! Accounts: binding a WeChat user to one, unbinding, making one, closing, and merging two users that are one person.
+
+use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::Rooms;
-use super::phone;
-use crate::error::Result;
-use crate::store::{Merge, Merged, User};
+use super::audit::{self, Origin};
+use super::login::{self, ByCode};
+use super::password::{self, Credentials};
+use super::session::{self, Caller, Session};
+use super::{Rooms, attempts, decrypt, phone};
+use crate::error::{Code, Error, Result};
+use crate::store::{Given, Merge, MergeBy, Merged, Unbind, User};
+
+/// `PUT /v1/me/account`: the caller's WeChat identity moves to the account's user, who is answered with a fresh token.
+pub async fn bind(rooms: &Rooms, caller: &Caller, credentials: &Credentials, ip: IpAddr) -> Result<Session> {
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let account = password::prove(rooms, credentials, origin).await;
+    let bound = match account {
+        Ok(account) => join(rooms, &caller.user, &account, &app.id).await,
+        Err(error) => Err(error),
+    };
+    audit::write("bind", Some(caller.user.id), origin, &bound);
+    session::open(rooms, app, &bound?, caller.identity, false, rooms.now())
+}
+
+/// `user`, who has come by WeChat, becomes part of `account`, whose password was right. Bound to it already: nothing to do.
+pub(super) async fn join(rooms: &Rooms, user: &User, account: &User, app: &str) -> Result<User> {
+    if user.id == account.id {
+        return Ok(user.clone());
+    }
+    let by = MergeBy::Binding { identities_per_app: rooms.identities_per_app };
+    match become_one(rooms, account.id, user.id, by).await? {
+        Merged::Done => {
+            tracing::info!(
+                target: "wxgate::audit", event = "moved", from = %user.id, into = %account.id,
+                "a WeChat user is part of an account now"
+            );
+            let joined = rooms.store.find_user(account.id, app).await?;
+            joined.ok_or_else(|| Error::from(Code::Busy).because("the account was closed meanwhile"))
+        }
+        Merged::BothBound => Err(Code::AlreadyBound.into()),
+        Merged::SameApp => Err(Code::AccountTaken.into()),
+        Merged::TwoPhones => Err(Code::BindConflict.into()),
+        // The WeChat user went meanwhile: to another account, say.
+        Merged::Missing(id) if id == user.id => Err(Code::AlreadyBound.into()),
+        Merged::Missing(_) | Merged::Changed => {
+            Err(Error::from(Code::Busy).because("the account was changed or closed meanwhile"))
+        }
+    }
+}
+
+/// `DELETE /v1/me/account`: the caller's WeChat identity leaves the account and is a user of its own again. Everything else
+/// is the account's and stays there; its tokens of before end, so that nobody who left holds one.
+pub async fn unbind(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<Session> {
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let now = rooms.now();
+    let left = async {
+        if caller.user.username.is_none() {
+            return Err(Code::NotBound.into());
+        }
+        let identity = decrypt::identity(rooms, caller).await?.ok_or(Code::NotBound)?;
+        let unbind = Unbind { user: caller.user.id, identity: identity.id, new_user: rooms.new_id(now), now };
+        let user = rooms.store.unbind(&unbind).await?.ok_or(Code::NotBound)?;
+        Ok((user, identity.id))
+    };
+    let left = left.await;
+    audit::write("unbind", Some(caller.user.id), origin, &left);
+    let (user, identity) = left?;
+    session::open(rooms, app, &user, Some(identity), true, now)
+}
+
+/// `POST /v1/accounts`: a new account, on the WeChat user of `by_code` if a code came along, else on a user of its own.
+pub async fn register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode) -> Result<Session> {
+    let registered = try_register(rooms, credentials, by_code).await;
+    let user = registered.as_ref().ok().map(|session| session.user_info.user_id);
+    let app = rooms.wechat.app(by_code.app_id.as_deref(), by_code.app_hint.as_deref()).ok();
+    let origin = Origin { app: app.map(|app| app.id.as_str()), ip: Some(by_code.ip) };
+    audit::write("register", user, origin, &registered);
+    registered
+}
+
+async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode) -> Result<Session> {
+    if !rooms.registration {
+        return Err(Code::RegistrationClosed.into());
+    }
+    rooms.registrations.admit(attempts::network(by_code.ip))?;
+    let username = credentials.username.as_str();
+    password::acceptable(rooms, "password", &credentials.password, username)?;
+    let app = rooms.wechat.app(by_code.app_id.as_deref(), by_code.app_hint.as_deref())?;
+    let hash = password::hash(rooms, &credentials.password).await?;
+    if by_code.code.is_none() {
+        let now = rooms.now();
+        let user = rooms.store.create_account(rooms.new_id(now), username, &hash, now).await?;
+        return session::open(rooms, app, &user, None, true, now);
+    }
+    let (user, identity, is_new) = login::enter(rooms, app, by_code).await?;
+    let now = rooms.now();
+    match rooms.store.give_account(user.id, username, &hash, now).await? {
+        Given::Done => {
+            let user = User { username: Some(username.to_owned()), ..user };
+            session::open(rooms, app, &user, Some(identity), is_new, now)
+        }
+        Given::Refused => Err(Code::AlreadyBound.into()),
+    }
+}
 
 /// Erases the person, frees their identities, and ends their tokens. The next login is a new user.
-pub async fn close(rooms: &Rooms, user: &User) -> Result<()> {
-    rooms.store.close_user(user.id, rooms.now()).await?;
-    tracing::info!(target: "wxgate::audit", event = "close", user = %user.id, "a user closed their account");
-    Ok(())
+pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
+    let closed = rooms.store.close_user(caller.user.id, rooms.now()).await;
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    audit::write("close", Some(caller.user.id), origin, &closed);
+    closed
 }
 
 /// Moves everything of `from` to `into` and closes `from`. What `into` has already stays as it is.
 pub async fn merge(rooms: &Rooms, into: Uuid, from: Uuid) -> Result<Merged> {
-    let mut merged = Merged::Changed;
-    while merged == Merged::Changed {
+    let merged = become_one(rooms, into, from, MergeBy::Operator).await?;
+    if merged == Merged::Done {
+        tracing::info!(
+            target: "wxgate::audit", event = "merge", outcome = "done", %into, %from, "two users were merged"
+        );
+    }
+    Ok(merged)
+}
+
+async fn become_one(rooms: &Rooms, into: Uuid, from: Uuid, by: MergeBy) -> Result<Merged> {
+    loop {
         // The phone is sealed for its user's row: it moves by being opened here and sealed there.
         let phone_was = rooms.store.find_user(from, "").await?.and_then(|user| user.phone);
         let phone = match &phone_was {
             Some(sealed) => Some(phone::seal(rooms, into, &phone::open(rooms, from, sealed)?)?),
             None => None,
         };
-        merged = rooms.store.merge_users(&Merge { into, from, phone_was, phone, now: rooms.now() }).await?;
+        let merge = Merge { into, from, by, phone_was, phone, now: rooms.now() };
+        match rooms.store.merge_users(&merge).await? {
+            Merged::Changed => {}
+            merged => return Ok(merged),
+        }
     }
-    if merged == Merged::Done {
-        tracing::info!(target: "wxgate::audit", event = "merge", %into, %from, "two users were merged");
-    }
-    Ok(merged)
 }

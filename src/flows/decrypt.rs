@@ -5,10 +5,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Rooms;
+use super::session::Caller;
 use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
 use crate::secret::{OpenId, SessionKey};
-use crate::store::{Identity, User};
+use crate::store::Identity;
 use crate::vault::{Cell, Sealed};
 use crate::wechat::encrypted::{self, Claim, Owner, Verified};
 use crate::wechat::{App, WechatSession};
@@ -23,17 +24,17 @@ pub struct Window {
 }
 
 /// `POST /v1/me/decrypt`: the data, without openId and unionId.
-pub async fn decrypt(rooms: &Rooms, user: &User, app: &str, claim: &Claim<'_>) -> Result<Map<String, Value>> {
-    let app = rooms.wechat.app(Some(app), None)?;
-    let identity = identity(rooms, user, app).await?.ok_or(Code::EncryptedDataInvalid)?;
-    rooms.decrypts.admit(&app.id, &identity.openid)?;
+pub async fn decrypt(rooms: &Rooms, caller: &Caller, claim: &Claim<'_>) -> Result<Map<String, Value>> {
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let identity = identity(rooms, caller).await?.ok_or(Code::EncryptedDataInvalid)?;
+    rooms.decrypts.admit_person(&app.id, &identity.openid)?;
     let verified = verified(rooms, app, &identity, claim, rooms.now())?;
     Ok(if claim.encrypted_data.is_some() { verified.data } else { verified.raw.unwrap_or_default() })
 }
 
-/// The user's identity in this app; none if it has gone to another user since the token was issued.
-pub(super) async fn identity(rooms: &Rooms, user: &User, app: &App) -> Result<Option<Identity>> {
-    rooms.store.find_identity(user.id, &app.id).await
+/// The caller's identity in their app; none if it has gone to another user since the token was issued.
+pub(super) async fn identity(rooms: &Rooms, caller: &Caller) -> Result<Option<Identity>> {
+    rooms.store.find_identity(caller.user.id, &caller.app, caller.identity).await
 }
 
 /// The proof that came with a login, before anything is written: under the login's own session_key, or under the one
@@ -45,7 +46,7 @@ pub(super) async fn at_login(
     claim: &Claim<'_>,
     now: Timestamp,
 ) -> Result<Verified> {
-    rooms.decrypts.admit(&app.id, &who.openid)?;
+    rooms.decrypts.admit_person(&app.id, &who.openid)?;
     let mut before = None;
     if let Some(identity) = rooms.store.find_openid(&app.id, &who.openid).await? {
         let stored = session_key(rooms, app, &identity, &identity.session_key)?;

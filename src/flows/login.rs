@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::Rooms;
+use uuid::Uuid;
+
+use super::audit::{self, Origin};
+use super::password::{self, Credentials};
 use super::session::{self, Session};
-use super::{decrypt, profile};
+use super::{Rooms, account, decrypt, profile};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, UnionId};
@@ -15,8 +18,8 @@ use crate::wechat::{App, WechatSession};
 
 /// What a mini-program sends to log in.
 pub struct ByCode {
-    /// From wx.login.
-    pub code: LoginCode,
+    /// From wx.login; only a registration may come without.
+    pub code: Option<LoginCode>,
     /// The app, if it says so.
     pub app_id: Option<String>,
     /// The app that its Referer hints at.
@@ -25,6 +28,8 @@ pub struct ByCode {
     pub profile: Profile,
     /// What is to be verified under the session_key of this login.
     pub proof: Proof,
+    /// The account to bind at once.
+    pub account: Option<Credentials>,
     /// From where.
     pub ip: IpAddr,
 }
@@ -57,10 +62,40 @@ impl Proof {
 /// code → WeChat → sealed session_key → user → token.
 pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref())?;
-    let who = rooms.wechat.code2session(app, &request.code).await?;
+    if request.code.is_none() {
+        return Err(Error::missing("code"));
+    }
+    let origin = Origin { app: Some(&app.id), ip: Some(request.ip) };
+    // A password is proven before the code is spent, and before anything is written.
+    let account = match &request.account {
+        Some(credentials) => {
+            let proven = password::prove(rooms, credentials, origin).await;
+            if proven.is_err() {
+                audit::write("bind", None, origin, &proven);
+            }
+            Some(proven?)
+        }
+        None => None,
+    };
+    let entered = enter(rooms, app, request).await;
+    let user = entered.as_ref().ok().map(|(user, _, _)| user.id);
+    audit::write("login", user, origin, &entered);
+    let (mut user, identity, mut is_new) = entered?;
+    if let Some(account) = account {
+        let bound = account::join(rooms, &user, &account, &app.id).await;
+        audit::write("bind", Some(user.id), origin, &bound);
+        (user, is_new) = (bound?, false);
+    }
+    session::open(rooms, app, &user, Some(identity), is_new, rooms.now())
+}
+
+/// The login itself, up to its token: the user, the identity they came by, and whether this made the user.
+pub(super) async fn enter(rooms: &Rooms, app: &App, request: &ByCode) -> Result<(User, Uuid, bool)> {
+    let code = request.code.as_ref().ok_or_else(|| Error::missing("code"))?;
+    let who = rooms.wechat.code2session(app, code).await?;
     let now = rooms.now();
     let (said, unionid) = evidence(rooms, app, &who, request, now).await?;
-    let LoggedIn { mut user, is_new } =
+    let LoggedIn { mut user, identity, is_new } =
         write(rooms, app, &who, unionid.as_ref(), &said, request.ip, now).await?;
     if user.status != Status::Active {
         return Err(Code::UserDisabled.into());
@@ -74,7 +109,7 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     if let Some(unionid) = &unionid {
         claim_unionid(rooms, &user, unionid, now).await?;
     }
-    session::open(rooms, app, &user, is_new, now)
+    Ok((user, identity, is_new))
 }
 
 /// What the login says of the user: what is proven over what is said, and the unionid from wherever it came. A proof that
@@ -110,6 +145,8 @@ async fn claim_unionid(rooms: &Rooms, user: &User, unionid: &UnionId, now: Times
             target: "wxgate::audit", event = "unionid_conflict", user = %user.id, %other,
             "two users are one person: look at both, then run `wxgate account merge`"
         ),
+        // An account may have taken in somebody else's identity: it keeps the unionid it has.
+        Claimed::Nobodys if user.username.is_some() => {}
         Claimed::Nobodys => tracing::warn!(
             target: "wxgate::audit", event = "unionid_changed", user = %user.id,
             "a user shows another unionid than before: did the app move to another Open Platform account?"

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Rooms;
 use super::decrypt;
-use super::session::{self, UserInfo};
+use super::session::{self, Caller, UserInfo};
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, Phone};
 use crate::store::User;
@@ -21,19 +21,20 @@ pub enum Source<'s> {
 }
 
 /// Finds the number, seals it, and writes it to the user; 409 if it is another's.
-pub async fn set(rooms: &Rooms, user: &User, app: &str, source: &Source<'_>) -> Result<UserInfo> {
-    let app = rooms.wechat.app(Some(app), None)?;
-    let identity = decrypt::identity(rooms, user, app).await?;
+pub async fn set(rooms: &Rooms, caller: &Caller, source: &Source<'_>) -> Result<UserInfo> {
+    let user = &caller.user;
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let identity = decrypt::identity(rooms, caller).await?;
     let identity = identity
         .ok_or_else(|| Error::from(Code::TokenInvalid).because("its identity is another user's now"))?;
     let now = rooms.now();
     let phone = match source {
         Source::Code(code) => {
-            rooms.server_calls.admit(&app.id, &identity.openid)?;
+            rooms.server_calls.admit_person(&app.id, &identity.openid)?;
             rooms.wechat.phone(app, code, &identity.openid).await?
         }
         Source::Encrypted(claim) => {
-            rooms.decrypts.admit(&app.id, &identity.openid)?;
+            rooms.decrypts.admit_person(&app.id, &identity.openid)?;
             let verified = decrypt::verified(rooms, app, &identity, claim, now)?;
             read_phone(&Value::Object(verified.data)).ok_or(Code::EncryptedDataInvalid)?
         }

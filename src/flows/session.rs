@@ -1,16 +1,18 @@
 //! What a login is answered with, and whose a token is.
 
+use std::time::Duration;
+
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{Rooms, phone};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
 use crate::secret::AccessToken;
 use crate::store::{Status, User};
-use crate::tokens::{Refusal, Subject};
+use crate::tokens::{Claims, Refusal, Subject};
 use crate::wechat::App;
 
 /// A session: the token, how long it counts, and who it is.
@@ -88,11 +90,22 @@ fn text<S: serde::Serializer>(token: &AccessToken, serializer: S) -> std::result
     serializer.serialize_str(token.expose())
 }
 
-/// Issues a token to `user` and says who they are.
-pub(super) fn open(rooms: &Rooms, app: &App, user: &User, is_new: bool, now: Timestamp) -> Result<Session> {
+/// Issues a token to `user`, who came by `identity`, and says who they are.
+pub(super) fn open(
+    rooms: &Rooms,
+    app: &App,
+    user: &User,
+    identity: Option<Uuid>,
+    is_new: bool,
+    now: Timestamp,
+) -> Result<Session> {
+    // All of before may have ended in this very millisecond: this one comes after.
+    let now = user.tokens_not_before.map_or(now, |end| now.max(after(end, Duration::from_millis(1))));
     let subject = Subject {
         user: user.id,
         app: &app.id,
+        // Only where an account may have several in one app: elsewhere user and app say which it is.
+        identity: identity.filter(|_| rooms.identities_per_app > 1),
         nickname: &user.profile.nickname,
         picture: &user.profile.avatar_url,
         username: user.username.as_deref(),
@@ -118,6 +131,8 @@ pub struct Caller {
     pub user: User,
     /// The token's `client_id`.
     pub app: String,
+    /// Which of their identities in that app, where there may be several.
+    pub identity: Option<Uuid>,
 }
 
 /// Whose this token is, if it counts and the user may be here.
@@ -128,15 +143,28 @@ pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
         claims.sub.parse().map_err(|_| Error::from(Code::TokenInvalid).because("sub is no user id"))?;
     let user = rooms.store.find_user(id, &claims.client_id).await?;
     let user = user.ok_or_else(|| Error::from(Code::TokenInvalid).because("its user does not exist"))?;
-    // `iat` is floored to the second: a token of the second in which all were revoked is one of them.
-    if user.tokens_not_before.is_some_and(|instant| claims.iat <= instant.as_millisecond().div_euclid(1000)) {
+    if user.tokens_not_before.is_some_and(|end| issued(&claims) <= end.as_millisecond()) {
         return Err(Error::from(Code::TokenInvalid).because("revoked"));
     }
     match user.status {
-        Status::Active => Ok(Caller { user, app: claims.client_id }),
+        Status::Active => {
+            let identity = claims.sid.and_then(|id| id.parse().ok());
+            Ok(Caller { user, app: claims.client_id, identity })
+        }
         Status::Disabled => Err(Code::UserDisabled.into()),
         Status::Closed => Err(Error::from(Code::TokenInvalid).because("its user is closed")),
     }
+}
+
+/// When a token was issued, in milliseconds: its `jti` is a UUIDv7, which says it, where `iat` is floored to the second. So a
+/// login right after everything was ended counts, and a token of right before doesn't.
+fn issued(claims: &Claims) -> i64 {
+    let jti: Option<Uuid> = claims.jti.parse().ok();
+    let instant = jti.filter(|jti| jti.get_version_num() == 7).and_then(|jti| jti.get_timestamp());
+    instant.map_or(claims.iat.saturating_mul(1000), |instant| {
+        let (seconds, nanos) = instant.to_unix();
+        i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000) + i64::from(nanos / 1_000_000)
+    })
 }
 
 fn refused(refusal: Refusal) -> Error {

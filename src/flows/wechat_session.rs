@@ -2,24 +2,24 @@
 
 use super::Rooms;
 use super::decrypt::{identity, session_key};
+use super::session::Caller;
 use crate::error::{Code, Error, Result};
-use crate::store::User;
 use crate::vault::Cell;
 
 /// Whether WeChat still knows the session_key that we hold.
-pub async fn check(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
-    let app = rooms.wechat.app(Some(app), None)?;
-    let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
-    rooms.server_calls.admit(&app.id, &identity.openid)?;
+pub async fn check(rooms: &Rooms, caller: &Caller) -> Result<bool> {
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let Some(identity) = identity(rooms, caller).await? else { return Ok(false) };
+    rooms.server_calls.admit_person(&app.id, &identity.openid)?;
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     rooms.wechat.check_session(app, &identity.openid, &key).await
 }
 
 /// Has WeChat rotate the session_key, and keeps the new one; false if WeChat no longer knows ours.
-pub async fn reset(rooms: &Rooms, user: &User, app: &str) -> Result<bool> {
-    let app = rooms.wechat.app(Some(app), None)?;
-    let Some(identity) = identity(rooms, user, app).await? else { return Ok(false) };
-    rooms.server_calls.admit(&app.id, &identity.openid)?;
+pub async fn reset(rooms: &Rooms, caller: &Caller) -> Result<bool> {
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let Some(identity) = identity(rooms, caller).await? else { return Ok(false) };
+    rooms.server_calls.admit_person(&app.id, &identity.openid)?;
     let key = session_key(rooms, app, &identity, &identity.session_key)?;
     let Some(fresh) = rooms.wechat.reset_session(app, &identity.openid, &key).await? else {
         return Ok(false);

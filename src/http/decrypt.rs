@@ -40,5 +40,5 @@ pub(super) async fn decrypt(
     if claim.is_empty() {
         return Err(Error::missing("encryptedData"));
     }
-    decrypt::decrypt(&app.rooms, &caller.user, &caller.app, &claim).await.map(Json)
+    decrypt::decrypt(&app.rooms, &caller, &claim).await.map(Json)
 }

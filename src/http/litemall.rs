@@ -10,22 +10,28 @@ use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
 use super::AppState;
+use super::account::AccountFields;
 use super::bearer::LoggedIn;
 use super::body::Body;
 use super::login::{LoginRequest, UserInfo as SaidInfo, by_code};
+use super::password::{PasswordLogin, log_in};
 use super::phone::{PhoneRequest, set_for};
 use super::problem::Rendered;
 use super::visitor::Visitor;
 use crate::clock::Timestamp;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::flows::profile::Said;
-use crate::flows::session::{UserInfo, user_info};
-use crate::flows::{login, profile};
+use crate::flows::session::{self, UserInfo, user_info};
+use crate::flows::{account, login, profile};
 
 /// Under `/wx/auth`.
 pub(super) fn router() -> Router<AppState> {
     Router::new()
         .route("/login_by_weixin", post(login_by_weixin))
+        .route("/login", post(login_by_password))
+        .route("/bind", post(bind))
+        .route("/register", post(register))
+        .route("/reset", post(reset))
         .route("/info", get(info))
         .route("/profile", post(profile))
         .route("/bindPhone", post(bind_phone))
@@ -45,6 +51,16 @@ impl<T> Envelope<T> {
     }
 }
 
+impl Envelope<Session> {
+    fn session(session: session::Session) -> Json<Self> {
+        Self::of(Session {
+            token: session.token.expose().to_owned(),
+            token_expire: session.token_expire,
+            user_info: session.user_info,
+        })
+    }
+}
+
 /// What their login answers with.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -61,12 +77,57 @@ async fn login_by_weixin(
     headers: HeaderMap,
     Body(request): Body<LoginRequest>,
 ) -> Result<Json<Envelope<Session>>> {
-    let session = login::by_code(&app.rooms, &by_code(request, &visitor, &headers)?).await?;
-    Ok(Envelope::of(Session {
-        token: session.token.expose().to_owned(),
-        token_expire: session.token_expire,
-        user_info: session.user_info,
-    }))
+    login::by_code(&app.rooms, &by_code(request, &visitor, &headers)?).await.map(Envelope::session)
+}
+
+/// `POST /wx/auth/login {username, password}`
+async fn login_by_password(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Body(request): Body<PasswordLogin>,
+) -> Result<Json<Envelope<Session>>> {
+    log_in(&app, request, &visitor, &headers).await.map(Envelope::session)
+}
+
+/// `POST /wx/auth/bind {username, password}`
+async fn bind(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    visitor: Visitor,
+    Body(fields): Body<AccountFields>,
+) -> Result<Json<Envelope<Session>>> {
+    account::bind(&app.rooms, &caller, &fields.read("")?, visitor.ip).await.map(Envelope::session)
+}
+
+/// What their registration sends. Its `mobile` and `code` (of an SMS) prove nothing without an SMS provider, and are passed
+/// over: nobody's phone number is believed.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RegisterRequest {
+    username: Option<String>,
+    password: Option<String>,
+    wx_code: Option<String>,
+}
+
+/// `POST /wx/auth/register {username, password, wxCode?}`
+async fn register(
+    State(app): State<AppState>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Body(request): Body<RegisterRequest>,
+) -> Result<Json<Envelope<Session>>> {
+    let RegisterRequest { username, password, wx_code } = request;
+    let credentials = AccountFields { username, password }.read("")?;
+    let login = LoginRequest::of_code(wx_code, None);
+    account::register(&app.rooms, &credentials, &by_code(login, &visitor, &headers)?)
+        .await
+        .map(Envelope::session)
+}
+
+/// `POST /wx/auth/reset`: a new password by SMS, which wants a provider.
+async fn reset() -> Error {
+    Code::NotOffered.into()
 }
 
 /// `GET /wx/auth/info`

@@ -5,10 +5,10 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::REFERER;
 use serde::Deserialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::account::AccountFields;
 use super::body::Body;
 use super::problem::Problem;
 use super::visitor::Visitor;
@@ -19,7 +19,7 @@ use crate::flows::session::Session;
 use crate::secret::LoginCode;
 
 /// What a mini-program sends.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema, Default)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct LoginRequest {
     /// From wx.login; used once, for five minutes.
@@ -38,9 +38,15 @@ pub(super) struct LoginRequest {
     raw_data: Option<String>,
     /// With rawData.
     signature: Option<String>,
-    /// Not in this version: accounts come with a later one.
-    #[schema(value_type = Option<Object>)]
-    account: Option<Value>,
+    /// An account to bind at once. Its password is proven before the code is spent.
+    account: Option<AccountFields>,
+}
+
+impl LoginRequest {
+    /// With nothing but a code, if there is one.
+    pub(super) fn of_code(code: Option<String>, app_id: Option<String>) -> Self {
+        Self { code, app_id, ..Self::default() }
+    }
 }
 
 /// What is to be verified under the session_key: encryptedData with iv, rawData with signature, or all four.
@@ -112,9 +118,10 @@ impl UserInfo {
             }
         })),
         (status = 400, body = Problem, content_type = "application/problem+json",
-            description = "wechat_code_invalid, wechat_code_used, encrypted_data_invalid, unknown_app, missing_field, invalid_field, malformed_body"),
+            description = "wechat_code_invalid, wechat_code_used, encrypted_data_invalid, bad_credentials, unknown_app, missing_field, invalid_field, malformed_body"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled, wechat_user_blocked"),
-        (status = 429, body = Problem, content_type = "application/problem+json", description = "wechat_throttled; see Retry-After"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "with account: already_bound, account_taken, bind_conflict"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "wechat_throttled, too_many_attempts; see Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable, store_unavailable, busy; see Retry-After"),
     )
 )]
@@ -127,17 +134,12 @@ pub(super) async fn login(
     login::by_code(&app.rooms, &by_code(request, &visitor, &headers)?).await.map(Json)
 }
 
-/// The request's shape, for both doors that log in by code.
+/// The request's shape, for all doors that log in by code.
 pub(super) fn by_code(request: LoginRequest, visitor: &Visitor, headers: &HeaderMap) -> Result<ByCode> {
-    if request.account.is_some() {
-        return Err(Error::invalid(
-            "account",
-            "当前版本尚不支持账号绑定",
-            "accounts come with a later version",
-        ));
-    }
+    let account = request.account.map(|account| account.read("account.")).transpose()?;
     Ok(ByCode {
-        code: code(request.code)?,
+        code: given(request.code).map(code).transpose()?,
+        account,
         app_id: given(request.app_id),
         app_hint: referer_app(headers),
         proof: Proof {
@@ -152,13 +154,12 @@ pub(super) fn by_code(request: LoginRequest, visitor: &Visitor, headers: &Header
 }
 
 /// Programs send `''` for what they haven't got.
-fn given(text: Option<String>) -> Option<String> {
+pub(super) fn given(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
 
 /// Codes have been known to carry quotes and markup into other people's error pages: ours have an alphabet.
-pub(super) fn code(code: Option<String>) -> Result<LoginCode> {
-    let code = given(code).ok_or_else(|| Error::missing("code"))?;
+pub(super) fn code(code: String) -> Result<LoginCode> {
     let fits = code.len() <= 128 && code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
     if !fits {
         return Err(Error::invalid("code", "不是微信返回的 code", "is not a code as WeChat gives them"));
@@ -167,7 +168,7 @@ pub(super) fn code(code: Option<String>) -> Result<LoginCode> {
 }
 
 /// `https://servicewechat.com/{appid}/{version}/page-frame.html`: fixed by WeChat's client, so a hint; never a proof.
-fn referer_app(headers: &HeaderMap) -> Option<String> {
+pub(super) fn referer_app(headers: &HeaderMap) -> Option<String> {
     let referer = headers.get(REFERER)?.to_str().ok()?;
     let appid = referer.strip_prefix("https://servicewechat.com/")?.split('/').next()?;
     Some(appid.to_owned())

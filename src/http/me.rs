@@ -9,6 +9,7 @@ use super::bearer::LoggedIn;
 use super::body::Body;
 use super::login::UserInfo as Said;
 use super::problem::Problem;
+use super::visitor::Visitor;
 use crate::error::Result;
 use crate::flows::session::{UserInfo, user_info};
 use crate::flows::{account, profile};
@@ -69,6 +70,10 @@ pub(super) async fn change(
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
     )
 )]
-pub(super) async fn close(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Result<StatusCode> {
-    account::close(&app.rooms, &caller.user).await.map(|()| StatusCode::NO_CONTENT)
+pub(super) async fn close(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    visitor: Visitor,
+) -> Result<StatusCode> {
+    account::close(&app.rooms, &caller, visitor.ip).await.map(|()| StatusCode::NO_CONTENT)
 }

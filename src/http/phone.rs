@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::AppState;
 use super::bearer::LoggedIn;
 use super::body::Body;
-use super::login::code;
+use super::login::{code, given};
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::{Error, Result};
@@ -59,16 +59,15 @@ pub(super) async fn set(
 
 /// For both doors that take a phone.
 pub(super) async fn set_for(app: &App, caller: &Caller, request: &PhoneRequest) -> Result<UserInfo> {
-    let given = request.code.clone().filter(|code| !code.is_empty());
-    let source = match (&request.encrypted_data, &request.iv) {
+    let source = match (given(request.code.clone()), &request.encrypted_data, &request.iv) {
         // The button gives all three: the code is the better one.
-        _ if given.is_some() => Source::Code(code(given)?),
-        (None, None) => return Err(Error::missing("code")),
-        (Some(data), Some(iv)) => {
+        (Some(given), ..) => Source::Code(code(given)?),
+        (None, None, None) => return Err(Error::missing("code")),
+        (None, Some(data), Some(iv)) => {
             Source::Encrypted(Claim { encrypted_data: Some(data), iv: Some(iv), ..Claim::default() })
         }
-        (None, _) => return Err(Error::missing("encryptedData")),
+        (None, None, _) => return Err(Error::missing("encryptedData")),
         _ => return Err(Error::missing("iv")),
     };
-    phone::set(&app.rooms, &caller.user, &caller.app, &source).await
+    phone::set(&app.rooms, caller, &source).await
 }

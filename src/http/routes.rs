@@ -14,7 +14,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    AppState, decrypt, docs, health, keys, litemall, login, me, phone, problem, visitor, wechat_session,
+    AppState, account, decrypt, docs, health, keys, litemall, login, me, password, phone, problem, visitor,
+    wechat_session,
 };
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -41,7 +42,11 @@ pub fn internal(app: Arc<App>) -> Router {
 pub(super) fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(docs::Document::openapi())
         .routes(routes!(login::login))
+        .routes(routes!(password::login))
+        .routes(routes!(account::register))
         .routes(routes!(me::show, me::change, me::close))
+        .routes(routes!(account::bind, account::unbind))
+        .routes(routes!(password::change))
         .routes(routes!(decrypt::decrypt))
         .routes(routes!(phone::set))
         .routes(routes!(wechat_session::check))

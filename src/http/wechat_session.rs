@@ -33,7 +33,7 @@ pub(super) async fn check(
     State(app): State<AppState>,
     LoggedIn(caller): LoggedIn,
 ) -> Result<Json<WechatSession>> {
-    let valid = wechat_session::check(&app.rooms, &caller.user, &caller.app).await?;
+    let valid = wechat_session::check(&app.rooms, &caller).await?;
     Ok(Json(WechatSession { valid }))
 }
 
@@ -51,6 +51,6 @@ pub(super) async fn reset(
     State(app): State<AppState>,
     LoggedIn(caller): LoggedIn,
 ) -> Result<Json<WechatSession>> {
-    let valid = wechat_session::reset(&app.rooms, &caller.user, &caller.app).await?;
+    let valid = wechat_session::reset(&app.rooms, &caller).await?;
     Ok(Json(WechatSession { valid }))
 }

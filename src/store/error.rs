@@ -60,6 +60,23 @@ pub(super) fn unavailable(error: DbErr) -> Error {
     Error::from(Code::StoreUnavailable).because(describe(&error))
 }
 
+/// So often a transaction that lost a tie is run again. Every loss means that somebody else's was done.
+const ROUNDS: usize = 16;
+
+/// Runs a whole transaction, again as long as it loses ties.
+pub(super) async fn in_rounds<T, F>(transaction: impl Fn() -> F) -> crate::error::Result<T>
+where
+    F: Future<Output = std::result::Result<T, DbErr>>,
+{
+    for _ in 0..ROUNDS {
+        match transaction().await {
+            Err(error) if is_tie(&error) => {}
+            outcome => return outcome.map_err(unavailable),
+        }
+    }
+    Err(Error::from(Code::Busy).because("a transaction lost every round of a race"))
+}
+
 /// A unique constraint decided a race against us.
 pub(super) fn is_taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))

@@ -2,7 +2,7 @@
 
 use entity::identities;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _};
+use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QueryTrait as _};
 use uuid::Uuid;
 
 use super::user::instant;
@@ -42,16 +42,28 @@ impl Identity {
 }
 
 impl Store {
-    /// The user's identity in this app; of several, the one that logged in last.
-    pub async fn find_identity(&self, user: Uuid, app: &str) -> Result<Option<Identity>> {
+    /// The user's identity in this app: the one of this id, or, if none is named, the one that logged in last.
+    pub async fn find_identity(&self, user: Uuid, app: &str, id: Option<Uuid>) -> Result<Option<Identity>> {
         let row = identities::Entity::find()
             .filter(identities::Column::UserId.eq(user))
             .filter(identities::Column::Appid.eq(app))
+            .apply_if(id, |query, id| query.filter(identities::Column::Id.eq(id)))
             .order_by_desc(identities::Column::LastLoginAt)
             .one(&self.read)
             .await
             .map_err(error::unavailable)?;
         Ok(row.map(Identity::from_row))
+    }
+
+    /// The apps through which a user has come, and when last.
+    pub async fn apps_of(&self, user: Uuid) -> Result<Vec<(String, Timestamp)>> {
+        let rows = identities::Entity::find()
+            .filter(identities::Column::UserId.eq(user))
+            .order_by_asc(identities::Column::Appid)
+            .all(&self.read)
+            .await
+            .map_err(error::unavailable)?;
+        Ok(rows.into_iter().map(|row| (row.appid, instant(row.last_login_at))).collect())
     }
 
     /// The identity of this openid in this app.

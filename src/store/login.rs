@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use entity::{identities, users};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
-    FromQueryResult as _, QueryFilter as _, Statement, TransactionTrait as _, Value,
+    FromQueryResult as _, QueryFilter as _, QueryOrder as _, Statement, TransactionTrait as _, Value,
 };
 use uuid::Uuid;
 
-use super::user::{Profile, Status, User};
+use super::user::{Profile, Status, User, new_row};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -43,6 +43,8 @@ pub struct Login<'l> {
 pub struct LoggedIn {
     /// The user it is.
     pub user: User,
+    /// By which of their identities.
+    pub identity: Uuid,
     /// Whether this very login made the user.
     pub is_new: bool,
 }
@@ -71,14 +73,18 @@ impl Store {
         for _ in 0..ROUNDS {
             match self.returning_login(login).await {
                 // Closed between a login's look and its write: the identity is freed, as closing does.
-                Ok(Some(user)) if user.status == Status::Closed => self.free_identity(login, user.id).await?,
-                Ok(Some(user)) => return Ok(LoggedIn { user, is_new: false }),
+                Ok(Some((user, _))) if user.status == Status::Closed => {
+                    self.free_identity(login, user.id).await?;
+                }
+                Ok(Some((user, identity))) => return Ok(LoggedIn { user, identity, is_new: false }),
                 Ok(None) => {}
                 Err(error) if error::is_tie(&error) => continue,
                 Err(error) => return Err(error::unavailable(error)),
             }
             match self.first_login(login).await {
-                Ok(First::Made(user)) => return Ok(LoggedIn { user: *user, is_new: true }),
+                Ok(First::Made(user)) => {
+                    return Ok(LoggedIn { user: *user, identity: login.new_ids.1, is_new: true });
+                }
                 Ok(First::Lost) => {}
                 Err(error) if error::is_tie(&error) => {}
                 Err(error) => return Err(error::unavailable(error)),
@@ -100,27 +106,32 @@ impl Store {
     }
 
     /// Updates the identity, if there is one, and reads its user.
-    async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<User>, DbErr> {
+    async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<(User, Uuid)>, DbErr> {
         let backend = self.backend();
         let row = match backend {
             DbBackend::Postgres => self.write.query_one_raw(postgres(login)).await?,
             DbBackend::Sqlite => {
                 let Some(touched) = self.write.query_one_raw(sqlite(login)).await? else { return Ok(None) };
-                let user: Uuid = touched.try_get("", "user_id")?;
-                let sql = "SELECT * FROM users WHERE id = ?";
-                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, [user.into()])).await?
+                let (user, identity): (Uuid, Uuid) =
+                    (touched.try_get("", "user_id")?, touched.try_get("", "id")?);
+                let sql = "SELECT u.*, ? AS identity_id FROM users u WHERE u.id = ?";
+                let values = [identity.into(), user.into()];
+                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
             }
             _ => {
                 if self.write.execute_raw(mysql(login)).await?.rows_affected() == 0 {
                     return Ok(None);
                 }
-                let sql = "SELECT u.* FROM identities i JOIN users u ON u.id = i.user_id WHERE i.appid = ? AND i.openid = ?";
+                let sql = "SELECT u.*, i.id AS identity_id FROM identities i JOIN users u ON u.id = i.user_id \
+                           WHERE i.appid = ? AND i.openid = ?";
                 let values = [login.app.into(), login.openid.expose().into()];
                 self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
             }
         };
         let Some(row) = row else { return Ok(None) };
-        Ok(Some(User::from_row(users::Model::from_query_result(&row, "")?, Some(login.at.as_millisecond()))))
+        let user =
+            User::from_row(users::Model::from_query_result(&row, "")?, Some(login.at.as_millisecond()));
+        Ok(Some((user, row.try_get("", "identity_id")?)))
     }
 
     /// Makes user and identity together, or finds that somebody was faster.
@@ -135,7 +146,7 @@ impl Store {
             // The one unique value a new user brings is its unionid: its owner takes the identity.
             return if error::is_taken(&error) { self.adopt(login).await } else { Err(error) };
         }
-        let identity = identities::Entity::insert(new_identity(login, login.new_ids.0, 1));
+        let identity = identities::Entity::insert(new_identity(login, login.new_ids.0, 0, 1));
         match identity.exec_without_returning(&transaction).await {
             Ok(_) => transaction.commit().await.map(|()| First::Made(Box::new(made))),
             Err(error) => {
@@ -165,7 +176,15 @@ impl Store {
                 .await?;
             return Ok(First::Lost);
         }
-        let identity = identities::Entity::insert(new_identity(login, owner.id, 0));
+        // Behind those that the owner has in this app; WeChat gives a person one, so there hardly ever is any.
+        let last = identities::Entity::find()
+            .filter(identities::Column::UserId.eq(owner.id))
+            .filter(identities::Column::Appid.eq(login.app))
+            .order_by_desc(identities::Column::Slot)
+            .one(&self.write)
+            .await?;
+        let slot = last.map_or(0, |identity| identity.slot.saturating_add(1));
+        let identity = identities::Entity::insert(new_identity(login, owner.id, slot, 0));
         match identity.exec_without_returning(&self.write).await {
             Ok(_) => {}
             Err(error) if error::is_taken(&error) => {}
@@ -178,13 +197,13 @@ impl Store {
 
 static POSTGRES: LazyLock<String> = LazyLock::new(|| {
     format!(
-        "WITH touched AS (UPDATE identities {} RETURNING user_id) \
-         SELECT u.* FROM touched JOIN users u ON u.id = touched.user_id",
+        "WITH touched AS (UPDATE identities {} RETURNING user_id, id) \
+         SELECT u.*, touched.id AS identity_id FROM touched JOIN users u ON u.id = touched.user_id",
         numbered("$")
     )
 });
 static SQLITE: LazyLock<String> =
-    LazyLock::new(|| format!("UPDATE identities {} RETURNING user_id", numbered("?")));
+    LazyLock::new(|| format!("UPDATE identities {} RETURNING user_id, id", numbered("?")));
 static MYSQL: LazyLock<String> = LazyLock::new(|| {
     NAMES.iter().fold(format!("UPDATE identities {SET}"), |sql, name| sql.replace(name, "?"))
 });
@@ -227,10 +246,7 @@ fn values(login: &Login<'_>) -> [Value; 7] {
 fn new_user(login: &Login<'_>) -> users::Model {
     let profile = login.profile.clone();
     users::Model {
-        id: login.new_ids.0,
         unionid: login.unionid.map(|id| id.expose().to_owned()),
-        username: None,
-        password_hash: None,
         nickname: profile.nickname,
         avatar_url: profile.avatar_url,
         gender: profile.gender,
@@ -238,24 +254,17 @@ fn new_user(login: &Login<'_>) -> users::Model {
         province: profile.province,
         city: profile.city,
         language: profile.language,
-        phone: None,
-        phone_index: None,
-        level: 0,
-        status: Status::Active.number(),
-        tokens_not_before: None,
-        failed_logins: 0,
-        locked_until: None,
-        created_at: login.at.as_millisecond(),
-        updated_at: login.at.as_millisecond(),
+        ..new_row(login.new_ids.0, login.at)
     }
 }
 
 /// `count`: 1 for the login that makes it; 0 where the next round's update counts.
-fn new_identity(login: &Login<'_>, user: Uuid, count: i64) -> identities::ActiveModel {
+fn new_identity(login: &Login<'_>, user: Uuid, slot: i16, count: i64) -> identities::ActiveModel {
     let at = login.at.as_millisecond();
     identities::ActiveModel {
         id: Set(login.new_ids.1),
         user_id: Set(user),
+        slot: Set(slot),
         appid: Set(login.app.to_owned()),
         openid: Set(login.openid.expose().to_owned()),
         unionid: Set(login.unionid.map(|id| id.expose().to_owned())),

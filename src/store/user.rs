@@ -118,25 +118,42 @@ pub(super) fn instant(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
+/// By what a user is found; each has a unique index.
+pub(super) enum By<'b> {
+    Id(Uuid),
+    Username(&'b str),
+}
+
 impl Store {
     /// The user of this id, with their last login in `app`.
     pub async fn find_user(&self, id: Uuid, app: &str) -> Result<Option<User>> {
-        const POSTGRES: &str = "SELECT u.*, (SELECT max(i.last_login_at) FROM identities i \
-             WHERE i.user_id = u.id AND i.appid = $1) AS last_login_at FROM users u WHERE u.id = $2";
-        const OTHERS: &str = "SELECT u.*, (SELECT max(i.last_login_at) FROM identities i \
-             WHERE i.user_id = u.id AND i.appid = ?) AS last_login_at FROM users u WHERE u.id = ?";
+        let found = self.find_row(&By::Id(id), app).await?;
+        Ok(found.map(|(row, last_login_at)| User::from_row(row, last_login_at)))
+    }
+
+    /// The row, and the last login in `app`.
+    pub(super) async fn find_row(
+        &self,
+        by: &By<'_>,
+        app: &str,
+    ) -> Result<Option<(users::Model, Option<i64>)>> {
+        let (column, value): (_, sea_orm::Value) = match by {
+            By::Id(id) => ("id", (*id).into()),
+            By::Username(name) => ("username", (*name).into()),
+        };
         let backend = self.backend();
-        let sql = if backend == sea_orm::DbBackend::Postgres { POSTGRES } else { OTHERS };
-        let statement = Statement::from_sql_and_values(backend, sql, [app.into(), id.into()]);
+        let [first, second] = if backend == sea_orm::DbBackend::Postgres { ["$1", "$2"] } else { ["?", "?"] };
+        let sql = format!(
+            "SELECT u.*, (SELECT max(i.last_login_at) FROM identities i \
+             WHERE i.user_id = u.id AND i.appid = {first}) AS last_login_at FROM users u WHERE u.{column} = {second}"
+        );
+        let statement = Statement::from_sql_and_values(backend, sql, [app.into(), value]);
         let row = sea_orm::ConnectionTrait::query_one_raw(&self.read, statement)
             .await
             .map_err(error::unavailable)?;
-        row.map(|row| {
-            let user = users::Model::from_query_result(&row, "")?;
-            Ok(User::from_row(user, row.try_get("", "last_login_at")?))
-        })
-        .transpose()
-        .map_err(error::unavailable)
+        row.map(|row| Ok((users::Model::from_query_result(&row, "")?, row.try_get("", "last_login_at")?)))
+            .transpose()
+            .map_err(error::unavailable)
     }
 
     /// Writes what changed of what the user says of themselves, and no other column: of two changes at once, neither
@@ -173,6 +190,30 @@ impl Store {
 pub(super) fn open_user(id: Uuid) -> sea_orm::UpdateMany<users::Entity> {
     let open = users::Column::Status.ne(Status::Closed.number());
     users::Entity::update_many().filter(users::Column::Id.eq(id)).filter(open)
+}
+
+/// A row of a user who has said nothing yet.
+pub(super) fn new_row(id: Uuid, at: Timestamp) -> users::Model {
+    users::Model {
+        id,
+        unionid: None,
+        username: None,
+        password_hash: None,
+        nickname: String::new(),
+        avatar_url: String::new(),
+        gender: 0,
+        country: String::new(),
+        province: String::new(),
+        city: String::new(),
+        language: String::new(),
+        phone: None,
+        phone_index: None,
+        level: 0,
+        status: Status::Active.number(),
+        tokens_not_before: None,
+        created_at: at.as_millisecond(),
+        updated_at: at.as_millisecond(),
+    }
 }
 
 /// The profile's columns, and none other.

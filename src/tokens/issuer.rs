@@ -17,6 +17,8 @@ pub struct Subject<'s> {
     pub user: Uuid,
     /// The mini-program's appid.
     pub app: &'s str,
+    /// For the claim `sid`.
+    pub identity: Option<Uuid>,
     /// For the claim `nickname`.
     pub nickname: &'s str,
     /// For the claim `picture`.
@@ -95,6 +97,7 @@ impl Issuer {
             jti: jti.to_string(),
             client_id: subject.app.to_owned(),
             auth_time: iat,
+            sid: subject.identity.map(|id| id.to_string()),
             nickname: some(self.nickname, subject.nickname),
             picture: some(self.picture, subject.picture),
             preferred_username: subject.username.and_then(|name| some(self.username, name)),

@@ -208,7 +208,8 @@ fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
         [secrets]
         column_keys = [{ id = "k1", file = "no/such.key" }]
         [accounts]
-        registration = true
+        argon2_memory = 4
+        account_attempts = 2
         [log]
         level = "verbose"
         "#,
@@ -234,7 +235,8 @@ fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
     tokens.typ: "jwt" is none of: JWT, at+jwt
     secrets.column_keys[0].file: no/such.key can't be read: No such file or directory (os error 2)
     secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys
-    accounts.registration: is not in this version: accounts come with a later one; set it to false
+    accounts.account_attempts: must not be less than accounts.free_attempts, or a stranger could hold up an account by a few guesses
+    accounts.argon2_memory: must be between 8 × accounts.argon2_lanes and 131072 (KiB)
     log.level: "verbose" is none of: error, warn, info, debug, trace
     "#);
 }

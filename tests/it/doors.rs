@@ -46,7 +46,9 @@ async fn bad_bodies_are_named_and_none_is_a_500() {
         ("{\"code\":\"<script>'\\\"\"}", 400, "invalid_field"),
         ("{\"code\":\"a\",\"userInfo\":\"x\"}", 400, "invalid_field"),
         ("{\"code\":\"a\",\"userInfo\":{\"gender\":\"male\"}}", 400, "invalid_field"),
-        ("{\"code\":\"a\",\"account\":{\"username\":\"u\",\"password\":\"p\"}}", 400, "invalid_field"),
+        ("{\"code\":\"a\",\"account\":{\"username\":\"u\"}}", 400, "missing_field"),
+        ("{\"code\":\"a\",\"account\":{\"username\":\"u v\",\"password\":\"p\"}}", 400, "invalid_field"),
+        ("{\"code\":\"a\",\"account\":\"u\"}", 400, "invalid_field"),
     ] {
         for path in ["/v1/login", "/wx/auth/login_by_weixin"] {
             let answer = world.send(Method::POST, path, body, &json_type).await;

@@ -12,6 +12,7 @@ mod world;
 
 mod accounts;
 mod binary;
+mod binding;
 mod configuration;
 mod documents;
 mod doors;
@@ -19,6 +20,7 @@ mod house;
 mod interop;
 mod login;
 mod migrations;
+mod passwords;
 mod person;
 mod phone_numbers;
 mod sealed;

@@ -16,6 +16,9 @@ use tokio::net::TcpListener;
 use wxgate::app::App;
 use wxgate::clock::{Clock, SystemClock, Timestamp};
 use wxgate::config::{self, Config, Layers};
+use wxgate::flows::operator;
+use wxgate::flows::username::Username;
+use wxgate::secret::Password;
 use wxgate::wechat::simulator::{self, SimApp, Simulator};
 
 pub(crate) use answer::Answer;
@@ -26,6 +29,21 @@ pub(crate) const APP: &str = "wx0000000000000001";
 pub(crate) const OTHER_APP: &str = "wx0000000000000002";
 pub(crate) const APP_SECRET: &str = "app-secret-0123456789abcdef";
 pub(crate) const ISSUER: &str = "https://auth.example.com";
+
+/// What [`HASHES`] are hashes of.
+pub(crate) const HASHED: &str = "p@ss word 密码";
+/// One of each kind, cheap, made by other implementations: argon2-cffi, bcrypt, and Python's hashlib.
+pub(crate) const HASHES: [&str; 9] = [
+    "$argon2id$v=19$m=64,t=1,p=1$FsgyKRXoB6GKiRhwkaF48g$x2iZ/N4xFaFtUtqVYl/UZXurfD/11JMqxEaKzlLnot4",
+    "$argon2i$v=19$m=64,t=1,p=1$GRYgl2Zy4GLVydXIDLNbWA$qjwYPccoEZqBYBYjoAbcZpgvR6HvzxRuusXj7qxNvYI",
+    "$argon2d$v=19$m=64,t=1,p=1$g/+N98Ib1wDJbXCGraat8Q$BzLVZmotmRHFzQB2aNYpqF4BiSvW4nT8F5T6soVmzsI",
+    "$2b$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
+    "$2a$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
+    "$2y$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
+    "$scrypt$ln=4,r=8,p=1$OZTTcPWbXOQnXyCDcreQww$hXU1ruW/gG44eoPXcVH0g/AmbkWtxfHyBBi9ppfi7B4",
+    "$pbkdf2-sha256$i=1000,l=32$q0r3GpcwfceEpRrAlA59lw$2bciQSmATakbdQaRf51l20vunuvXmJ+FiZLdGs/xQwo",
+    "$pbkdf2-sha512$i=1000,l=32$OXIChNO2OuwD12V4+Teh/A$4XfWLr2BQidBZ7qosnhWUKoyxcvAIqCImp6kLCP+B6c",
+];
 
 /// A clock that only a test turns.
 #[derive(Debug)]
@@ -100,6 +118,13 @@ impl World {
     /// A second gateway on the same database and keys, as another replica would be.
     pub(crate) async fn replica(&self) -> Arc<App> {
         Arc::new(App::build(self.app.config.clone(), self.clock.clone()).await.unwrap())
+    }
+
+    /// An account as an operator makes one, and its user's id.
+    pub(crate) async fn add_account(&self, username: &str, password: &str) -> String {
+        let username = Username::of(username).unwrap();
+        let added = operator::add(&self.app.rooms, &username, &Password::new(password)).await;
+        added.unwrap().id.to_string()
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -232,6 +257,8 @@ pub(crate) fn preset(folder: &tempfile::TempDir, database: &Database, wechat: &S
         tokens.keys = [{{ file = "first.pem" }}]
         secrets.index_key_file = "index.key"
         secrets.column_keys = [{{ id = "k1", file = "column.key" }}]
+        accounts.argon2_memory = 64
+        accounts.argon2_passes = 1
         "#,
         database.url(folder.path()),
         wechat.base_url(),

@@ -21,6 +21,9 @@ pub struct Claims {
     pub client_id: String,
     /// When the user logged in.
     pub auth_time: i64,
+    /// By which WeChat identity the user came (our id of it), where one account may have several in an app.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
     /// By configuration: the nickname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,

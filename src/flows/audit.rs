@@ -1,0 +1,28 @@
+//! The audit log: one line for each thing that changes who may be whom. Its own target, `wxgate::audit`; who (our user
+//! id), through which app, from where, and what came of it. No secret, no openid, no name that somebody typed.
+
+use std::net::IpAddr;
+
+use uuid::Uuid;
+
+use crate::error::Result;
+
+/// Where a request came from, as the audit log has it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Origin<'o> {
+    /// The mini-program's appid.
+    pub(super) app: Option<&'o str>,
+    /// The address; none: a command on the gateway's machine.
+    pub(super) ip: Option<IpAddr>,
+}
+
+/// Writes `event` with its outcome: `done`, or the code it was refused with.
+pub(super) fn write<T>(event: &'static str, user: Option<Uuid>, origin: Origin<'_>, outcome: &Result<T>) {
+    let outcome = match outcome {
+        Ok(_) => "done",
+        Err(error) => error.code.as_str(),
+    };
+    let user = user.map(tracing::field::display);
+    let ip = origin.ip.map(tracing::field::display);
+    tracing::info!(target: "wxgate::audit", event, outcome, user, app = origin.app, ip, "audit");
+}

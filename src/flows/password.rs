@@ -1,0 +1,166 @@
+//! Passwords: logging in by one, proving one on the way to a binding, changing one's own.
+
+use std::net::IpAddr;
+
+use super::Rooms;
+use super::attempts::Try;
+use super::audit::{self, Origin};
+use super::session::{self, Caller, Session};
+use super::username::Username;
+use crate::error::{Code, Error, Result};
+use crate::secret::{Password, PasswordHash};
+use crate::store::{Account, Status, User};
+use crate::vault::{Place, Verdict};
+
+/// A username and its password, as a client sent them.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Normalized.
+    pub username: Username,
+    /// As typed.
+    pub password: Password,
+}
+
+/// The longest password, in bytes. Refused before hashing: nobody types more, and hashing must not pay for it.
+pub const LONGEST: usize = 256;
+
+/// `POST /v1/login/password`: `app_id` and `app_hint` choose the app that the token is for, as at a login by code.
+pub async fn login(
+    rooms: &Rooms,
+    credentials: &Credentials,
+    (app_id, app_hint): (Option<&str>, Option<&str>),
+    ip: IpAddr,
+) -> Result<Session> {
+    let app = rooms.wechat.app(app_id, app_hint)?;
+    let origin = Origin { app: Some(&app.id), ip: Some(ip) };
+    let proven = prove(rooms, credentials, origin).await;
+    let user = proven.as_ref().ok().map(|user| user.id);
+    audit::write("password_login", user, origin, &proven);
+    session::open(rooms, app, &proven?, None, false, rooms.now())
+}
+
+/// The user whose username and password these are. Unknown name and wrong password are one error for one and the same
+/// work: the same counting, the same look-up, the same hashing.
+pub(super) async fn prove(rooms: &Rooms, credentials: &Credentials, origin: Origin<'_>) -> Result<User> {
+    let place = place(rooms)?;
+    let now = rooms.now();
+    let ip = origin.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    let counted = Try::at(rooms, &credentials.username, ip, now).await;
+    if let Err(error) = &counted
+        && error.code == Code::TooManyAttempts
+    {
+        audit::write::<()>("lock", None, origin, &Err(error.clone()));
+    }
+    let counted = counted?;
+    let account =
+        rooms.store.find_account(credentials.username.as_str(), origin.app.unwrap_or_default()).await?;
+    let hash = account.as_ref().map(|account| account.hash.clone());
+    let right = check(rooms, place, &credentials.password, hash).await?;
+    let (Some(Account { user, hash }), Some(renewed)) = (account, right) else {
+        return Err(Code::BadCredentials.into());
+    };
+    counted.acquit(rooms, now).await?;
+    if let Some(renewed) = renewed {
+        rooms.store.rehash(user.id, &hash, &renewed).await?;
+    }
+    match user.status {
+        Status::Active => Ok(user),
+        Status::Disabled => Err(Code::UserDisabled.into()),
+        Status::Closed => Err(Code::BadCredentials.into()),
+    }
+}
+
+/// `PUT /v1/me/password`: the old one is proven, the new one written, every token of before ends, and the caller has a
+/// fresh one.
+pub async fn change(
+    rooms: &Rooms,
+    caller: &Caller,
+    old: &Password,
+    new: &Password,
+    ip: IpAddr,
+) -> Result<Session> {
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let changed = try_change(rooms, caller, old, new).await;
+    audit::write("password_change", Some(caller.user.id), origin, &changed);
+    changed
+}
+
+async fn try_change(rooms: &Rooms, caller: &Caller, old: &Password, new: &Password) -> Result<Session> {
+    let user = &caller.user;
+    let app = rooms.wechat.app(Some(&caller.app), None)?;
+    let username = user.username.as_deref().ok_or(Code::NotBound)?;
+    acceptable(rooms, "newPassword", new, username)?;
+    let place = place(rooms)?;
+    let now = rooms.now();
+    let counted = Try::at_own(rooms, user.id, now).await?;
+    let account = rooms.store.find_account(username, &app.id).await?;
+    let account = account.filter(|account| account.user.id == user.id).ok_or(Code::NotBound)?;
+    if check(rooms, place, old, Some(account.hash.clone())).await?.is_none() {
+        return Err(Code::BadCredentials.into());
+    }
+    counted.acquit(rooms, now).await?;
+    let hash = hash(rooms, new).await?;
+    let now = rooms.now();
+    if !rooms.store.set_password(user.id, Some(&account.hash), &hash, now).await? {
+        return Err(Error::from(Code::Busy).because("the password was changed meanwhile"));
+    }
+    let user = User { tokens_not_before: Some(now), ..account.user };
+    session::open(rooms, app, &user, caller.identity, false, now)
+}
+
+/// What a new password must be; the error names `field`.
+pub fn acceptable(rooms: &Rooms, field: &str, password: &Password, username: &str) -> Result<()> {
+    let text = password.expose();
+    readable(field, text)?;
+    let shortest = rooms.shortest_password;
+    if text.chars().count() < shortest {
+        return Err(Error::invalid(
+            field,
+            &format!("新密码至少 {shortest} 个字符"),
+            &format!("a new password has at least {shortest} characters"),
+        ));
+    }
+    if Username::of(text).is_some_and(|name| name.as_str() == username) {
+        return Err(Error::invalid(field, "密码不能与用户名相同", "must not be the username"));
+    }
+    Ok(())
+}
+
+/// What any password must be to be looked at.
+pub fn readable(field: &str, text: &str) -> Result<()> {
+    if text.len() > LONGEST {
+        return Err(Error::invalid(field, "密码最长 256 字节", "a password has at most 256 bytes"));
+    }
+    Ok(())
+}
+
+/// Hashes a new password.
+pub async fn hash(rooms: &Rooms, password: &Password) -> Result<PasswordHash> {
+    let hashed = rooms.passwords.hash(place(rooms)?, password.clone()).await;
+    hashed.map_err(|_| Error::from(Code::Internal).because("a password could not be hashed"))
+}
+
+/// None: wrong. Else right, with a new hash if the stored one is of another kind or cost than today's.
+async fn check(
+    rooms: &Rooms,
+    place: Place,
+    password: &Password,
+    stored: Option<PasswordHash>,
+) -> Result<Option<Option<PasswordHash>>> {
+    let verdict = rooms.passwords.verify(place, password.clone(), stored).await;
+    let verdict =
+        verdict.map_err(|_| Error::from(Code::Internal).because("a password could not be checked"))?;
+    Ok(match verdict {
+        Verdict::Wrong => None,
+        Verdict::Right => Some(None),
+        Verdict::Outdated(hash) => Some(Some(hash)),
+    })
+}
+
+/// A place where passwords are hashed: more than wait already are told to come again, before anything is asked.
+fn place(rooms: &Rooms) -> Result<Place> {
+    rooms
+        .passwords
+        .admit()
+        .ok_or_else(|| Error::from(Code::Busy).because("passwords: accounts.hash_queue is full"))
+}

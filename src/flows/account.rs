@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::audit::{self, Origin};
 use super::login::{self, ByCode};
 use super::password::{self, Credentials};
-use super::session::{self, Caller, Session};
+use super::session::{self, Caller, Session, Way};
 use super::{Rooms, attempts, decrypt, phone};
 use crate::error::{Code, Error, Result};
 use crate::store::{Given, Merge, MergeBy, Merged, Unbind, User};
@@ -16,13 +16,10 @@ use crate::store::{Given, Merge, MergeBy, Merged, Unbind, User};
 pub async fn bind(rooms: &Rooms, caller: &Caller, credentials: &Credentials, ip: IpAddr) -> Result<Session> {
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
-    let account = password::prove(rooms, credentials, origin).await;
-    let bound = match account {
-        Ok(account) => join(rooms, &caller.user, &account, &app.id).await,
-        Err(error) => Err(error),
-    };
+    let account = password::prove(rooms, credentials, origin, "bind").await?;
+    let bound = join(rooms, &caller.user, &account, &app.id).await;
     audit::write("bind", Some(caller.user.id), origin, &bound);
-    session::open(rooms, app, &bound?, caller.identity, false, rooms.now())
+    session::open(rooms, app, &bound?, caller.way, false, rooms.now())
 }
 
 /// `user`, who has come by WeChat, becomes part of `account`, whose password was right. Bound to it already: nothing to do.
@@ -51,25 +48,40 @@ pub(super) async fn join(rooms: &Rooms, user: &User, account: &User, app: &str) 
     }
 }
 
-/// `DELETE /v1/me/account`: the caller's WeChat identity leaves the account and is a user of its own again. Everything else
-/// is the account's and stays there; its tokens of before end, so that nobody who left holds one.
+/// `DELETE /v1/me/account`: the WeChat identity leaves the account and is a user of its own again. Everything else is the
+/// account's and stays there; its tokens of before end, so that nobody who left holds one.
+///
+/// Who came by WeChat leaves, and is answered as the user they are then. Who came by password turns out every identity of
+/// the app (a phone that was lost, a stranger who once knew the password), and is answered as the account still: a
+/// password opens no WeChat user.
 pub async fn unbind(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<Session> {
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
-    let now = rooms.now();
-    let left = async {
-        if caller.user.username.is_none() {
-            return Err(Code::NotBound.into());
-        }
-        let identity = decrypt::identity(rooms, caller).await?.ok_or(Code::NotBound)?;
+    let unbound = try_unbind(rooms, caller).await;
+    audit::write("unbind", Some(caller.user.id), origin, &unbound);
+    let (user, way) = unbound?;
+    session::open(rooms, app, &user, way, matches!(way, Way::Wechat(_)), rooms.now())
+}
+
+async fn try_unbind(rooms: &Rooms, caller: &Caller) -> Result<(User, Way)> {
+    if caller.user.username.is_none() {
+        return Err(Code::NotBound.into());
+    }
+    let mut anybody = false;
+    while let Some(identity) = decrypt::identity(rooms, caller).await? {
+        let now = rooms.now();
         let unbind = Unbind { user: caller.user.id, identity: identity.id, new_user: rooms.new_id(now), now };
         let user = rooms.store.unbind(&unbind).await?.ok_or(Code::NotBound)?;
-        Ok((user, identity.id))
-    };
-    let left = left.await;
-    audit::write("unbind", Some(caller.user.id), origin, &left);
-    let (user, identity) = left?;
-    session::open(rooms, app, &user, Some(identity), true, now)
+        if matches!(caller.way, Way::Wechat(_)) {
+            return Ok((user, Way::Wechat(Some(identity.id))));
+        }
+        anybody = true;
+    }
+    if !anybody {
+        return Err(Code::NotBound.into());
+    }
+    let account = rooms.store.find_user(caller.user.id, &caller.app).await?.ok_or(Code::NotBound)?;
+    Ok((account, Way::Password))
 }
 
 /// `POST /v1/accounts`: a new account, on the WeChat user of `by_code` if a code came along, else on a user of its own.
@@ -94,14 +106,14 @@ async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
     if by_code.code.is_none() {
         let now = rooms.now();
         let user = rooms.store.create_account(rooms.new_id(now), username, &hash, now).await?;
-        return session::open(rooms, app, &user, None, true, now);
+        return session::open(rooms, app, &user, Way::Password, true, now);
     }
     let (user, identity, is_new) = login::enter(rooms, app, by_code).await?;
     let now = rooms.now();
     match rooms.store.give_account(user.id, username, &hash, now).await? {
         Given::Done => {
             let user = User { username: Some(username.to_owned()), ..user };
-            session::open(rooms, app, &user, Some(identity), is_new, now)
+            session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, now)
         }
         Given::Refused => Err(Code::AlreadyBound.into()),
     }

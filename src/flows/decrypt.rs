@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::Rooms;
-use super::session::Caller;
+use super::session::{Caller, Way};
 use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
 use crate::secret::{OpenId, SessionKey};
@@ -34,7 +34,11 @@ pub async fn decrypt(rooms: &Rooms, caller: &Caller, claim: &Claim<'_>) -> Resul
 
 /// The caller's identity in their app; none if it has gone to another user since the token was issued.
 pub(super) async fn identity(rooms: &Rooms, caller: &Caller) -> Result<Option<Identity>> {
-    rooms.store.find_identity(caller.user.id, &caller.app, caller.identity).await
+    let named = match caller.way {
+        Way::Wechat(identity) => identity,
+        Way::Password => None,
+    };
+    rooms.store.find_identity(caller.user.id, &caller.app, named).await
 }
 
 /// The proof that came with a login, before anything is written: under the login's own session_key, or under the one

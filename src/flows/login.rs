@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::audit::{self, Origin};
 use super::password::{self, Credentials};
-use super::session::{self, Session};
+use super::session::{self, Session, Way};
 use super::{Rooms, account, decrypt, profile};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
@@ -68,13 +68,7 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let origin = Origin { app: Some(&app.id), ip: Some(request.ip) };
     // A password is proven before the code is spent, and before anything is written.
     let account = match &request.account {
-        Some(credentials) => {
-            let proven = password::prove(rooms, credentials, origin).await;
-            if proven.is_err() {
-                audit::write("bind", None, origin, &proven);
-            }
-            Some(proven?)
-        }
+        Some(credentials) => Some(password::prove(rooms, credentials, origin, "bind").await?),
         None => None,
     };
     let entered = enter(rooms, app, request).await;
@@ -86,7 +80,7 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
         audit::write("bind", Some(user.id), origin, &bound);
         (user, is_new) = (bound?, false);
     }
-    session::open(rooms, app, &user, Some(identity), is_new, rooms.now())
+    session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, rooms.now())
 }
 
 /// The login itself, up to its token: the user, the identity they came by, and whether this made the user.

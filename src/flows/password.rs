@@ -2,10 +2,12 @@
 
 use std::net::IpAddr;
 
+use uuid::Uuid;
+
 use super::Rooms;
 use super::attempts::Try;
 use super::audit::{self, Origin};
-use super::session::{self, Caller, Session};
+use super::session::{self, Caller, Session, Way};
 use super::username::Username;
 use crate::error::{Code, Error, Result};
 use crate::secret::{Password, PasswordHash};
@@ -33,27 +35,41 @@ pub async fn login(
 ) -> Result<Session> {
     let app = rooms.wechat.app(app_id, app_hint)?;
     let origin = Origin { app: Some(&app.id), ip: Some(ip) };
-    let proven = prove(rooms, credentials, origin).await;
-    let user = proven.as_ref().ok().map(|user| user.id);
-    audit::write("password_login", user, origin, &proven);
-    session::open(rooms, app, &proven?, None, false, rooms.now())
+    let user = prove(rooms, credentials, origin, "password_login").await?;
+    audit::write("password_login", Some(user.id), origin, &Ok(()));
+    session::open(rooms, app, &user, Way::Password, false, rooms.now())
 }
 
 /// The user whose username and password these are. Unknown name and wrong password are one error for one and the same
-/// work: the same counting, the same look-up, the same hashing.
-pub(super) async fn prove(rooms: &Rooms, credentials: &Credentials, origin: Origin<'_>) -> Result<User> {
+/// work: the same look-up, the same counting, the same hashing. A refusal is audited as `event`.
+pub(super) async fn prove(
+    rooms: &Rooms,
+    credentials: &Credentials,
+    origin: Origin<'_>,
+    event: &'static str,
+) -> Result<User> {
+    let mut whose = None;
+    let proven = try_prove(rooms, credentials, origin, &mut whose).await;
+    if let Err(error) = &proven {
+        let event = if error.code == Code::TooManyAttempts { "lock" } else { event };
+        audit::write(event, whose, origin, &proven);
+    }
+    proven
+}
+
+async fn try_prove(
+    rooms: &Rooms,
+    credentials: &Credentials,
+    origin: Origin<'_>,
+    whose: &mut Option<Uuid>,
+) -> Result<User> {
     let place = place(rooms)?;
     let now = rooms.now();
+    let name = credentials.username.as_str();
+    let account = rooms.store.find_account(name, origin.app.unwrap_or_default()).await?;
+    *whose = account.as_ref().map(|account| account.user.id);
     let ip = origin.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    let counted = Try::at(rooms, &credentials.username, ip, now).await;
-    if let Err(error) = &counted
-        && error.code == Code::TooManyAttempts
-    {
-        audit::write::<()>("lock", None, origin, &Err(error.clone()));
-    }
-    let counted = counted?;
-    let account =
-        rooms.store.find_account(credentials.username.as_str(), origin.app.unwrap_or_default()).await?;
+    let counted = Try::at(rooms, &credentials.username, ip, now).await?;
     let hash = account.as_ref().map(|account| account.hash.clone());
     let right = check(rooms, place, &credentials.password, hash).await?;
     let (Some(Account { user, hash }), Some(renewed)) = (account, right) else {
@@ -105,7 +121,7 @@ async fn try_change(rooms: &Rooms, caller: &Caller, old: &Password, new: &Passwo
         return Err(Error::from(Code::Busy).because("the password was changed meanwhile"));
     }
     let user = User { tokens_not_before: Some(now), ..account.user };
-    session::open(rooms, app, &user, caller.identity, false, now)
+    session::open(rooms, app, &user, caller.way, false, now)
 }
 
 /// What a new password must be; the error names `field`.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::Rooms;
 use super::decrypt;
-use super::session::{self, Caller, UserInfo};
+use super::session::{self, Caller, UserInfo, Way};
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, Phone};
 use crate::store::User;
@@ -25,8 +25,13 @@ pub async fn set(rooms: &Rooms, caller: &Caller, source: &Source<'_>) -> Result<
     let user = &caller.user;
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let identity = decrypt::identity(rooms, caller).await?;
-    let identity = identity
-        .ok_or_else(|| Error::from(Code::TokenInvalid).because("its identity is another user's now"))?;
+    let identity = identity.ok_or_else(|| match caller.way {
+        Way::Wechat(_) => Error::from(Code::TokenInvalid).because("its identity is another user's now"),
+        Way::Password => Error::from(Code::NotBound).with_detail(
+            "该账号在此小程序中没有绑定微信用户，请先用 wx.login 登录并绑定账号。",
+            "This account has no WeChat user in this app: log in by wx.login and bind the account first.",
+        ),
+    })?;
     let now = rooms.now();
     let phone = match source {
         Source::Code(code) => {

@@ -90,22 +90,36 @@ fn text<S: serde::Serializer>(token: &AccessToken, serializer: S) -> std::result
     serializer.serialize_str(token.expose())
 }
 
-/// Issues a token to `user`, who came by `identity`, and says who they are.
+/// How somebody came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// By WeChat: through which of their identities (our id of it), where that is known.
+    Wechat(Option<Uuid>),
+    /// By username and password.
+    Password,
+}
+
+/// Issues a token to `user`, who came in this way, and says who they are.
 pub(super) fn open(
     rooms: &Rooms,
     app: &App,
     user: &User,
-    identity: Option<Uuid>,
+    way: Way,
     is_new: bool,
     now: Timestamp,
 ) -> Result<Session> {
     // All of before may have ended in this very millisecond: this one comes after.
     let now = user.tokens_not_before.map_or(now, |end| now.max(after(end, Duration::from_millis(1))));
+    let identity = match way {
+        // Only where an account may have several in one app: elsewhere user and app say which it is.
+        Way::Wechat(identity) => identity.filter(|_| rooms.identities_per_app > 1),
+        Way::Password => None,
+    };
     let subject = Subject {
         user: user.id,
         app: &app.id,
-        // Only where an account may have several in one app: elsewhere user and app say which it is.
-        identity: identity.filter(|_| rooms.identities_per_app > 1),
+        identity,
+        by_password: way == Way::Password,
         nickname: &user.profile.nickname,
         picture: &user.profile.avatar_url,
         username: user.username.as_deref(),
@@ -131,8 +145,8 @@ pub struct Caller {
     pub user: User,
     /// The token's `client_id`.
     pub app: String,
-    /// Which of their identities in that app, where there may be several.
-    pub identity: Option<Uuid>,
+    /// How they came in.
+    pub way: Way,
 }
 
 /// Whose this token is, if it counts and the user may be here.
@@ -148,8 +162,11 @@ pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
     }
     match user.status {
         Status::Active => {
-            let identity = claims.sid.and_then(|id| id.parse().ok());
-            Ok(Caller { user, app: claims.client_id, identity })
+            let way = match claims.amr {
+                Some(_) => Way::Password,
+                None => Way::Wechat(claims.sid.and_then(|id| id.parse().ok())),
+            };
+            Ok(Caller { user, app: claims.client_id, way })
         }
         Status::Disabled => Err(Code::UserDisabled.into()),
         Status::Closed => Err(Error::from(Code::TokenInvalid).because("its user is closed")),

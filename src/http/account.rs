@@ -79,11 +79,12 @@ pub(super) async fn bind(
 /// Unbind my account
 ///
 /// The WeChat user becomes a user of its own again, with a new userId; everything else stays with the account, whose
-/// tokens of before end. The answer is a session of the new user.
+/// tokens of before end. Logged in by WeChat, the answer is a session of that new user. Logged in by password, every WeChat
+/// user of this app is turned out of the account, and the answer is a fresh session of the account.
 #[utoipa::path(
     delete, path = "/v1/me/account", tag = "me", security(("bearer" = [])),
     responses(
-        (status = 200, body = Session, description = "Unbound; the token is the WeChat user's"),
+        (status = 200, body = Session, description = "Unbound; a fresh token"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "not_bound"),

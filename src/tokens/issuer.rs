@@ -19,6 +19,8 @@ pub struct Subject<'s> {
     pub app: &'s str,
     /// For the claim `sid`.
     pub identity: Option<Uuid>,
+    /// Whether they came by password, for the claim `amr`.
+    pub by_password: bool,
     /// For the claim `nickname`.
     pub nickname: &'s str,
     /// For the claim `picture`.
@@ -97,6 +99,7 @@ impl Issuer {
             jti: jti.to_string(),
             client_id: subject.app.to_owned(),
             auth_time: iat,
+            amr: subject.by_password.then(|| vec!["pwd".to_owned()]),
             sid: subject.identity.map(|id| id.to_string()),
             nickname: some(self.nickname, subject.nickname),
             picture: some(self.picture, subject.picture),

@@ -197,6 +197,32 @@ on_each_database! {
 }
 
 on_each_database! {
+    async fn a_password_turns_wechat_users_out_of_its_account_and_opens_none_of_theirs(kind: Kind) {
+        let world = World::with(kind, "accounts.identities_per_app = 2").await;
+        let owner = world.add_account("xiaoming", PASSWORD).await;
+        let typed = async || world.post("/v1/login/password", &account("xiaoming")).await.status(200).json();
+        world.ask("DELETE", "/v1/me/account", &typed().await, Value::Null).await.refused(409, "not_bound");
+        world.ask("POST", "/v1/me/phone", &typed().await, json!({ "code": "abc" })).await.refused(409, "not_bound");
+        let mut bound = Vec::new();
+        for openid in ["alice", "bob"] {
+            bound.push(world.bind(&world.login(openid).await, "xiaoming").await.status(200).json());
+        }
+        let session = typed().await;
+        world.clock.turn(Duration::from_millis(1));
+        let fresh = world.ask("DELETE", "/v1/me/account", &session, Value::Null).await.status(200).json();
+        assert_eq!((user_id(&fresh), &fresh["bound"], &fresh["isNewUser"]), (&json!(owner), &json!(true), &json!(false)));
+        for ended in bound.iter().chain([&session]) {
+            world.ask("GET", "/v1/me", ended, Value::Null).await.refused(401, "token_invalid");
+        }
+        world.ask("GET", "/v1/me", &fresh, Value::Null).await.status(200);
+        for openid in ["alice", "bob"] {
+            let free = world.login(openid).await;
+            assert_eq!((&free["bound"], user_id(&free) == &json!(owner)), (&json!(false), false));
+        }
+    }
+}
+
+on_each_database! {
     async fn an_account_takes_in_as_many_identities_an_app_as_it_is_allowed_and_each_keeps_its_own(kind: Kind) {
         let world = World::with(kind, "accounts.identities_per_app = 2").await;
         let owner = world.add_account("family", PASSWORD).await;

@@ -11,6 +11,7 @@
 mod world;
 
 mod accounts;
+mod audit;
 mod binary;
 mod binding;
 mod configuration;

@@ -24,6 +24,9 @@ pub struct Claims {
     /// By which WeChat identity the user came (our id of it), where one account may have several in an app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
+    /// How they proved who they are, where it wasn't WeChat: `["pwd"]` for a password (RFC 8176).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<String>>,
     /// By configuration: the nickname.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nickname: Option<String>,

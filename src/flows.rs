@@ -15,6 +15,7 @@ pub mod account;
 pub mod attempts;
 mod audit;
 pub mod decrypt;
+pub mod import;
 pub mod login;
 pub mod operator;
 pub mod password;

@@ -1,6 +1,6 @@
-//! `wxgate account merge`
-
-use std::sync::Arc;
+//! `wxgate account add|passwd|disable|enable|show|merge|import`
+//!
+//! Owns how a user is named on the command line. What is done to them is in the flows.
 
 use clap::Subcommand;
 use uuid::Uuid;
@@ -8,59 +8,131 @@ use uuid::Uuid;
 use super::{Failure, Outcome, clock};
 use crate::app::App;
 use crate::config::Config;
-use crate::flows::{account, phone};
+use crate::error::Error;
+use crate::flows::operator;
+use crate::flows::phone;
+use crate::flows::username::Username;
 use crate::secret::Phone;
-use crate::store::Merged;
+use crate::store::User;
 use crate::telemetry;
+
+mod import;
+mod merge;
+mod password;
+mod show;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
+    /// Make an account with a password and without a WeChat identity; prints its user's id
+    Add {
+        /// Letters of any script, digits and . _ - @ +
+        username: String,
+        #[command(flatten)]
+        ask: password::Ask,
+    },
+    /// Give an account another password; tokens of before end
+    Passwd {
+        /// A user id, a username, or a phone number as +8613800138000
+        user: String,
+        #[command(flatten)]
+        ask: password::Ask,
+    },
+    /// Keep a user out, whichever way they come, and end their tokens
+    Disable {
+        /// A user id, a username, or a phone number as +8613800138000
+        user: String,
+    },
+    /// Let a user in again
+    Enable {
+        /// A user id, a username, or a phone number as +8613800138000
+        user: String,
+    },
+    /// Show what is known of a user, and what stands against their name
+    Show {
+        /// A user id, a username, or a phone number as +8613800138000
+        user: String,
+        /// For a program
+        #[arg(long)]
+        json: bool,
+    },
     /// Make two users one: what INTO hasn't got comes from FROM, FROM's identities move, and FROM is closed. Where both
     /// have a phone, INTO's stays and FROM's is erased. There is no way back
     Merge {
-        /// Who stays: a user id, or a phone number as +8613800138000
+        /// Who stays: a user id, a username, or a phone number as +8613800138000
         into: String,
         /// Who goes: likewise
         from: String,
     },
+    /// Make accounts of a file of usernames and password hashes; broken off, the same command goes on
+    Import(import::Options),
 }
 
 pub(super) async fn run(command: &Command, config: Config) -> Outcome {
     telemetry::init(&config.log);
-    let app = Arc::new(App::build(config, clock()).await?);
+    let app = App::build(config, clock()).await?;
     let outcome = match command {
-        Command::Merge { into, from } => merge(&app, into, from).await,
+        Command::Add { username, ask } => password::add(&app, username, ask).await,
+        Command::Passwd { user, ask } => password::change(&app, user, ask).await,
+        Command::Disable { user } => disable(&app, user).await,
+        Command::Enable { user } => enable(&app, user).await,
+        Command::Show { user, json } => show::run(&app, user, *json).await,
+        Command::Merge { into, from } => merge::run(&app, into, from).await,
+        Command::Import(options) => import::run(&app, options).await,
     };
     app.rooms.store.close().await;
     outcome
 }
 
-async fn merge(app: &App, into: &str, from: &str) -> Outcome {
-    let (into, from) = (user(app, into).await?, user(app, from).await?);
-    if into == from {
-        return Err(Failure::Other(format!("INTO and FROM are the same user, {into}")));
+async fn disable(app: &App, named: &str) -> Outcome {
+    let id = user(app, named).await?.id;
+    if !operator::disable(&app.rooms, id).await.map_err(refused)? {
+        return Err(closed(id));
     }
-    let merged = account::merge(&app.rooms, into, from).await;
-    let refused = match merged.map_err(|error| Failure::Other(error.to_string()))? {
-        Merged::Done => {
-            println!("{from} is now part of {into}; who was logged in as {from} logs in again");
-            return Ok(());
-        }
-        Merged::Changed => "the user changed meanwhile: try again".to_owned(),
-        Merged::Missing(id) => format!("there is no active user {id}"),
-        Merged::BothBound => "both users have an account with a password: unbind one first".to_owned(),
-        Merged::TwoPhones => "both have a phone number".to_owned(),
-        Merged::SameApp => "both users have an identity in the same app: they may be two people".to_owned(),
-    };
-    Err(Failure::Other(format!("nothing was changed: {refused}")))
+    println!("{id} is disabled; tokens of before have ended");
+    Ok(())
 }
 
-/// By id, or by phone through the blind index.
-async fn user(app: &App, named: &str) -> Result<Uuid, Failure> {
-    if named.starts_with('+') {
-        let found = phone::find(&app.rooms, &Phone::new(named)).await;
-        let found = found.map_err(|error| Failure::Other(error.to_string()))?;
+async fn enable(app: &App, named: &str) -> Outcome {
+    let user = user(app, named).await?;
+    if !operator::enable(&app.rooms, &user).await.map_err(refused)? {
+        return Err(closed(user.id));
+    }
+    println!("{} is enabled, and nothing stands against the name", user.id);
+    Ok(())
+}
+
+fn closed(id: Uuid) -> Failure {
+    Failure::Other(format!("{id} has closed the account: nothing was changed"))
+}
+
+/// By id, by phone through the blind index, or by username.
+async fn user(app: &App, named: &str) -> Result<User, Failure> {
+    let id = id(app, named).await?;
+    let found = app.rooms.store.find_user(id, "").await.map_err(refused)?;
+    found.ok_or_else(|| Failure::Other(format!("there is no user {id}")))
+}
+
+/// The id that is meant. What looks like a phone number is one, and never a name: somebody could take a number they
+/// haven't got for their name, and be who an operator then means.
+async fn id(app: &App, named: &str) -> Result<Uuid, Failure> {
+    if let Ok(id) = named.parse() {
+        return Ok(id);
+    }
+    if named.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit())) {
+        let found = phone::find(&app.rooms, &Phone::new(named)).await.map_err(refused)?;
         return found.ok_or_else(|| Failure::Other("no user has this phone number".into()));
     }
-    named.parse().map_err(|_| Failure::Other(format!("{named:?} is neither a user id nor a phone number")))
+    let name = Username::of(named).ok_or_else(|| {
+        Failure::Other("this is neither a user id nor a username nor a phone number as +8613800138000".into())
+    })?;
+    let account = app.rooms.store.find_account(name.as_str(), "").await.map_err(refused)?;
+    account.map(|account| account.user.id).ok_or_else(|| Failure::Other("no user has this username".into()))
+}
+
+/// What an error means to who typed the command: its advice, or, if it is about the machine, its cause.
+fn refused(error: Error) -> Failure {
+    Failure::Other(match error.cause {
+        Some(_) => error.to_string(),
+        None => error.advice().en.into_owned(),
+    })
 }

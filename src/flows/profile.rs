@@ -187,6 +187,13 @@ pub fn merge(old: &Profile, new: &Profile) -> Option<Profile> {
     (merged != *old).then_some(merged)
 }
 
+/// The nickname that an import brings: none if it won't do, empty if it says nothing.
+pub(super) fn nickname(text: &str) -> Option<String> {
+    let said = Said { nickname: Some(text), ..Said::default() }.without_silence().unless_anonymous();
+    let text = said.nickname.unwrap_or_default();
+    (text.is_empty() || is_nickname(text)).then(|| text.to_owned())
+}
+
 /// Any text a person can see, kept byte for byte. No control characters: they break other people's lines, and NUL
 /// PostgreSQL.
 fn is_nickname(name: &str) -> bool {

@@ -10,6 +10,7 @@
 
 mod world;
 
+mod account_commands;
 mod accounts;
 mod audit;
 mod binary;

@@ -93,8 +93,10 @@ impl World {
         let clock = Arc::new(TestClock(AtomicI64::new(millis)));
         let wechat = start_wechat(clock.clone()).await;
         let database = Database::fresh(kind).await;
+        let preset = preset(&folder, &database, &wechat);
+        std::fs::write(folder.path().join("wxgate.toml"), &preset).unwrap();
         let layers = Layers {
-            preset: Some(preset(&folder, &database, &wechat)),
+            preset: Some(preset),
             environment: overrides(toml),
             directory: folder.path().to_owned(),
             ..Layers::default()
@@ -131,7 +133,7 @@ impl World {
         format!("http://{}{path}", self.address)
     }
 
-    /// The folder with this world's keys.
+    /// The folder with this world's keys, and a wxgate.toml for commands.
     pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }

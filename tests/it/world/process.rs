@@ -1,9 +1,9 @@
 //! The real binary as a process: what it prints, and its end.
 
 use std::collections::HashMap;
-use std::io::{BufRead as _, BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
@@ -31,11 +31,26 @@ fn command(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> C
 
 /// Runs it to its end.
 pub(crate) fn run(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ended {
-    let output = command(folder, arguments, environment).output().unwrap();
-    Ended {
-        code: output.status.code().unwrap_or(-1),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
+    Ended::of(&command(folder, arguments, environment).output().unwrap())
+}
+
+/// The same, with this on its stdin.
+pub(crate) fn run_fed(folder: &Path, arguments: &[&str], input: &str) -> Ended {
+    let mut command = command(folder, arguments, &[]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    // A command that refuses before it reads has closed it.
+    let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    Ended::of(&child.wait_with_output().unwrap())
+}
+
+impl Ended {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
     }
 }
 
@@ -80,6 +95,12 @@ impl Process {
     /// What it has printed so far, up to the last line waited for.
     pub(crate) fn printed(&self) -> &[String] {
         &self.printed
+    }
+
+    /// Ends it at once, wherever it is (SIGKILL).
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Asks it to end, and gives all that it printed.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio::time::{interval_at, sleep_until};
 
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, Prepared};
 
 /// Logins by code, a second.
 const LOGINS: u32 = 100;
@@ -26,7 +26,7 @@ struct Flood {
 }
 
 pub(crate) async fn measure(report: &mut String) {
-    let gateway = Arc::new(Gateway::start(1).await);
+    let gateway = Arc::new(Prepared::with(&[]).await.serve());
     let capacity = capacity(&gateway).await;
     let rate = capacity * 10.0;
     let (mut quiet, mut flooded) = (Vec::new(), Vec::new());

@@ -1,12 +1,11 @@
 //! What passwords cost, and whom: `scripts/bench-passwords`, or `cargo bench --bench passwords` with the same environment.
 //!
 //! The real gateway as a process of its own, a simulated WeChat over real HTTP, and load from this process, all on one
-//! machine. Two questions: can an unknown name be told from a wrong password by time, and do logins by code notice a flood
-//! of passwords. The answers are printed and written to `benches/RESULTS.md`.
+//! machine. Three questions: can an unknown name be told from a wrong password by time, do logins by code notice a flood of
+//! passwords, and does everybody of a large import get in. The answers are printed and written to `benches/RESULTS.md`.
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::print_stdout,
     clippy::disallowed_methods,
     reason = "a benchmark measures time and stops at what it didn't expect"
@@ -14,6 +13,7 @@
 
 mod flood;
 mod gateway;
+mod imported;
 mod twins;
 
 use std::fmt::Write as _;
@@ -36,6 +36,7 @@ fn main() {
     runtime.block_on(async {
         twins::measure(&mut report).await;
         flood::measure(&mut report).await;
+        imported::measure(&mut report).await;
     });
     println!("{report}");
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");

@@ -4,12 +4,12 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use crate::gateway::Gateway;
+use crate::gateway::Prepared;
 
 const EACH: usize = 2000;
 
 pub(crate) async fn measure(report: &mut String) {
-    let gateway = Gateway::start(EACH).await;
+    let gateway = Prepared::with(&[]).await.with_accounts(EACH).serve();
     for at in 0..100 {
         gateway.type_password(&format!("198.18.0.{at}"), &format!("warm{at}"), "wrong password").await;
     }

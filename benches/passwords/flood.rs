@@ -71,7 +71,7 @@ pub(crate) async fn measure(report: &mut String) {
         flood.offered, flood.hashed, flood.shed, flood.shed_without_retry_after, flood.other
     )
     .unwrap();
-    writeln!(report, "Memory: {idle:.0} MiB before, {most:.0} MiB at the most (bound {bound:.0} MiB).")
+    writeln!(report, "Memory: {idle:.0} MiB before, {most:.0} MiB at the most (bound {bound:.0} MiB).\n")
         .unwrap();
 }
 

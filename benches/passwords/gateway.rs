@@ -166,7 +166,7 @@ impl Gateway {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let kib = status
             .lines()
-            .find_map(|found| found.strip_prefix(line)?.split_whitespace().nth(1)?.parse::<f64>().ok());
+            .find_map(|found| found.strip_prefix(line)?.split_whitespace().next()?.parse::<f64>().ok());
         kib.unwrap() / 1024.0
     }
 }

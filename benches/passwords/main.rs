@@ -2,7 +2,7 @@
 //!
 //! The real gateway as a process of its own, a simulated WeChat over real HTTP, and load from this process, all on one
 //! machine. Three questions: can an unknown name be told from a wrong password by time, do logins by code notice a flood of
-//! passwords, and does everybody of a large import get in. The answers are printed and written to `benches/RESULTS.md`.
+//! passwords, and does everybody of a large import get in. The answers are printed and written to `benches/passwords/RESULTS-….md`, a file for each database.
 
 #![expect(
     clippy::unwrap_used,
@@ -39,6 +39,7 @@ fn main() {
         imported::measure(&mut report).await;
     });
     println!("{report}");
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
+    let database = if std::env::var_os("WXGATE_TEST_POSTGRES").is_some() { "postgresql" } else { "sqlite" };
+    let path = format!("{}/benches/passwords/RESULTS-{database}.md", env!("CARGO_MANIFEST_DIR"));
     std::fs::write(path, report).unwrap();
 }

@@ -16,8 +16,8 @@ pub struct Model {
     pub failed_at: Option<i64>,
     /// When a password was right.
     pub succeeded_at: Option<i64>,
-    /// When this row last changed: old ones go.
-    pub touched_at: i64,
+    /// From when on nobody misses this row.
+    pub expires_at: i64,
 }
 
 /// Marks belong to nobody.

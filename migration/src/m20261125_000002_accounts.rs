@@ -17,7 +17,7 @@ enum Attempts {
     Failures,
     FailedAt,
     SucceededAt,
-    TouchedAt,
+    ExpiresAt,
 }
 
 #[derive(DeriveIden)]
@@ -76,9 +76,9 @@ impl MigrationTrait for Migration {
             }
         }
         manager.create_table(attempts(backend)).await?;
-        if !manager.has_index("attempts", "attempts_touched_at").await? {
+        if !manager.has_index("attempts", "attempts_expires_at").await? {
             let mut index = Index::create();
-            index.name("attempts_touched_at").table(Attempts::Table).col(Attempts::TouchedAt);
+            index.name("attempts_expires_at").table(Attempts::Table).col(Attempts::ExpiresAt);
             manager.create_index(index).await?;
         }
         manager.create_table(imports(backend)).await
@@ -110,7 +110,7 @@ fn attempts(backend: DbBackend) -> TableCreateStatement {
         .col(ColumnDef::new(A::Failures).integer().not_null())
         .col(instant(A::FailedAt))
         .col(instant(A::SucceededAt))
-        .col(instant(A::TouchedAt).not_null())
+        .col(instant(A::ExpiresAt).not_null())
         .to_owned()
 }
 

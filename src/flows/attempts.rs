@@ -93,7 +93,7 @@ impl Try {
             let at = |index: usize| counts.get(index).copied().unwrap_or_default();
             policy.decide(&Counts { pair: at(0), account: at(1), address: at(2) }, now)
         };
-        rooms.store.tidy_attempts(KNOWN, now).await?;
+        rooms.store.tidy_attempts(now).await?;
         match rooms.store.charge(marks, FORGET, now, allows).await? {
             None => Ok(()),
             Some(until) => Err(Error {
@@ -105,7 +105,7 @@ impl Try {
 
     /// It was right.
     pub(super) async fn acquit(self, rooms: &Rooms, now: Timestamp) -> Result<()> {
-        rooms.store.acquit(&self.cleared, &self.taken_back, now).await
+        rooms.store.acquit(&self.cleared, &self.taken_back, KNOWN, now).await
     }
 }
 
@@ -116,7 +116,7 @@ pub async fn against(rooms: &Rooms, username: &Username) -> Result<Count> {
 
 /// Forgets what stands against a name as a whole: an operator has looked at it.
 pub async fn forgive(rooms: &Rooms, username: &Username) -> Result<()> {
-    rooms.store.acquit(&[name_mark(rooms, username)], &[], rooms.now()).await
+    rooms.store.acquit(&[name_mark(rooms, username)], &[], FORGET, rooms.now()).await
 }
 
 fn name_mark(rooms: &Rooms, username: &Username) -> Mark {

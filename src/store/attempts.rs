@@ -13,7 +13,7 @@ use sea_orm::{
 
 use super::user::instant;
 use super::{Store, error};
-use crate::clock::{Timestamp, before};
+use crate::clock::{Timestamp, after, before};
 use crate::error::Result;
 
 /// What is counted: a keyed mark, see `flows::attempts`.
@@ -32,7 +32,7 @@ pub struct Count {
 
 impl Store {
     /// Counts one try at each of `marks`, if `allows` lets it: it sees what stands at each, in their order, and gives the
-    /// instant to wait for instead. A wrong password of longer ago than `forget` no longer counts.
+    /// instant to wait for instead. A wrong password of longer ago than `forget` no longer counts, and its row may go.
     pub async fn charge(
         &self,
         marks: &[Mark],
@@ -60,11 +60,14 @@ impl Store {
         use attempts::Column as C;
         let stale = Expr::col(C::FailedAt).is_null().or(Expr::col(C::FailedAt).lt(forgotten));
         let more = CaseStatement::new().case(stale, 1).finally(Expr::col(C::Failures).add(1));
+        let expires = after(now, forget).as_millisecond();
+        let later = Expr::col(C::ExpiresAt).gt(expires);
+        let expires = CaseStatement::new().case(later, Expr::col(C::ExpiresAt)).finally(expires);
         attempts::Entity::update_many()
             // First, while `failed_at` still is the old one: MySQL goes from left to right.
             .col_expr(C::Failures, more.into())
             .col_expr(C::FailedAt, Expr::value(now.as_millisecond()))
-            .col_expr(C::TouchedAt, Expr::value(now.as_millisecond()))
+            .col_expr(C::ExpiresAt, expires.into())
             .filter(C::Mark.is_in(marks.to_vec()))
             .exec(&transaction)
             .await?;
@@ -72,13 +75,20 @@ impl Store {
         Ok(None)
     }
 
-    /// The password was right: nothing stands against `cleared` any more, and `taken_back` has one less.
-    pub async fn acquit(&self, cleared: &[Mark], taken_back: &[Mark], now: Timestamp) -> Result<()> {
+    /// The password was right: nothing stands against `cleared` any more, which is remembered for `keep`, and
+    /// `taken_back` has one less.
+    pub async fn acquit(
+        &self,
+        cleared: &[Mark],
+        taken_back: &[Mark],
+        keep: Duration,
+        now: Timestamp,
+    ) -> Result<()> {
         use attempts::Column as C;
         attempts::Entity::update_many()
             .col_expr(C::Failures, Expr::value(0))
             .col_expr(C::SucceededAt, Expr::value(now.as_millisecond()))
-            .col_expr(C::TouchedAt, Expr::value(now.as_millisecond()))
+            .col_expr(C::ExpiresAt, Expr::value(after(now, keep).as_millisecond()))
             .filter(C::Mark.is_in(cleared.to_vec()))
             .exec(&self.write)
             .await
@@ -101,19 +111,32 @@ impl Store {
         Ok(row.map_err(error::unavailable)?.map_or_else(Count::default, counted))
     }
 
-    /// Forgets what hasn't been touched for `keep`: at every thousandth call, so that the table stays small without
-    /// anybody's job.
-    pub async fn tidy_attempts(&self, keep: Duration, now: Timestamp) -> Result<()> {
+    /// Forgets what nobody misses: at every thousandth call, and more of it than came since, so that the table stays small
+    /// without anybody's job and without a long statement.
+    pub async fn tidy_attempts(&self, now: Timestamp) -> Result<()> {
+        const EVERY: u32 = 1000;
+        const MOST: u64 = 5000;
         static CALLS: AtomicU32 = AtomicU32::new(0);
-        if !CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(1000) {
+        if !CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
             return Ok(());
         }
-        attempts::Entity::delete_many()
-            .filter(attempts::Column::TouchedAt.lt(before(now, keep).as_millisecond()))
-            .exec(&self.write)
+        use attempts::Column as C;
+        let expired = C::ExpiresAt.lt(now.as_millisecond());
+        let gone: Vec<Mark> = attempts::Entity::find()
+            .select_only()
+            .column(C::Mark)
+            .filter(expired.clone())
+            .limit(MOST)
+            .into_tuple()
+            .all(&self.read)
             .await
-            .map(|_| ())
-            .map_err(error::unavailable)
+            .map_err(error::unavailable)?;
+        if gone.is_empty() {
+            return Ok(());
+        }
+        // Still expired: somebody may have come back meanwhile.
+        let delete = attempts::Entity::delete_many().filter(C::Mark.is_in(gone)).filter(expired);
+        delete.exec(&self.write).await.map(|_| ()).map_err(error::unavailable)
     }
 }
 
@@ -131,7 +154,7 @@ async fn locked(
         failures: Set(0),
         failed_at: Set(None),
         succeeded_at: Set(None),
-        touched_at: Set(now.as_millisecond()),
+        expires_at: Set(now.as_millisecond()),
     });
     attempts::Entity::insert_many(rows)
         .on_conflict_do_nothing_on([attempts::Column::Mark])

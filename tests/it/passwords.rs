@@ -155,6 +155,29 @@ on_each_database! {
 }
 
 on_each_database! {
+    async fn what_nobody_misses_is_forgotten_after_a_day_and_where_a_password_was_right_after_thirty(kind: Kind) {
+        let world = World::on(kind).await;
+        world.add_account("xiaoming", PASSWORD).await;
+        for name in 0..3 {
+            world.type_password(&format!("name{name}"), "wrong password").await.refused(400, "bad_credentials");
+        }
+        world.type_password("xiaoming", PASSWORD).await.status(200);
+        // At every thousandth call.
+        let tidy = async || {
+            for _ in 0..1000 {
+                world.app.rooms.store.tidy_attempts(world.app.rooms.now()).await.unwrap();
+            }
+            world.database.count(&world.folder(), "attempts").await
+        };
+        assert_eq!(tidy().await, 9, "three pairs and names; a pair and a name; the address");
+        world.clock.turn(Duration::from_secs(25 * 3600));
+        assert_eq!(tidy().await, 2, "where it was right");
+        world.clock.turn(Duration::from_secs(30 * 24 * 3600));
+        assert_eq!(tidy().await, 0);
+    }
+}
+
+on_each_database! {
     async fn replicas_count_wrong_passwords_together(kind: Kind) {
         let world = World::on(kind).await;
         world.add_account("xiaoming", PASSWORD).await;

@@ -149,6 +149,20 @@ async fn a_job_that_panics_ends_itself_and_no_thread() {
     assert!(matches!(verify(&passwords, TYPED, Some(FOREIGN[0])).await, Verdict::Right));
 }
 
+/// Field 19 of /proc/thread-self/stat (proc_pid_stat(5)), counted behind the name's closing bracket.
+fn nice() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    stat.rsplit_once(')').unwrap().1.split_whitespace().nth(16).unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn only_the_threads_that_hash_give_way() {
+    let passwords = passwords(64, 1, 1);
+    let there = passwords.run(passwords.admit().unwrap(), |_| nice()).await.unwrap();
+    assert_eq!((there, nice()), (nice() + 10, std::thread::spawn(nice).join().unwrap()));
+}
+
 proptest! {
     #[test]
     fn any_text_at_all_is_taken_or_refused(text in "\\PC{0,80}|\\$(argon2id|scrypt|pbkdf2-sha256|2b)\\$[ -~]{0,80}") {

@@ -40,9 +40,11 @@ impl Threads {
 }
 
 fn work(queue: &Mutex<mpsc::Receiver<Job>>, blocks: usize, large: &Arc<Mutex<()>>) {
-    // On Linux a priority belongs to the thread, and no pid means the calling one. Where it can't be set, hashing
-    // competes with the rest.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    // On Linux a priority belongs to the thread, and no pid means the calling one; elsewhere it is the whole process's,
+    // and is left alone. Where it can't be set, hashing competes with the rest.
+    if cfg!(target_os = "linux") {
+        let _ = rustix::process::setpriority_process(None, NICE);
+    }
     let mut memory = Memory { blocks: Vec::new(), count: blocks, large: large.clone() };
     loop {
         // The lock is held while waiting, so one thread waits for the job and the others for the lock: whoever it is.

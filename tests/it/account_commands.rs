@@ -7,18 +7,11 @@ use serde_json::{Value, json};
 
 use crate::on_each_database;
 use crate::world::process::{Ended, Process, run, run_fed};
-use crate::world::{APP, Kind, World};
+use crate::world::{APP, HASHES, Kind, World};
 
-/// Hashes of [`PASSWORD`] as other programs store them, at their cheapest (argon2-cffi, bcrypt, Python's hashlib).
-const PASSWORD: &str = "correct horse 1";
-const HASHES: [&str; 5] = [
-    "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0NTY3OA$dCcuM/84cyXiQO4syDzkFIlnWWACKrJ4HtM9kQIVung",
-    "$argon2i$v=19$m=8,t=1,p=1$c29tZXNhbHQxMjM0NTY3OA$nSkb9QXV+HAVrMadkD4k6h/cameNpmJKuBBUIr/RTlk",
-    "$2b$04$jHeYyK0ykZq.r//mm6rlfuD57scueeBLzHs/CS9cVARrgLqjCBipu",
-    "$scrypt$ln=4,r=8,p=1$c29tZXNhbHQxMjM0NTY3OA$nZXbDzfKZHU4iLnATphT3oSmdstyk+tn+4h36zazd2s",
-    "$pbkdf2-sha256$i=10,l=32$c29tZXNhbHQxMjM0NTY3OA$t7Qz08MfYs7O9/rUrqFYB1FAbZiEd+yCMhPBlhCuF20",
-];
-const BCRYPT: &str = HASHES[2];
+/// What [`HASHES`] are hashes of.
+const PASSWORD: &str = crate::world::HASHED;
+const BCRYPT: &str = HASHES[3];
 
 /// Runs `wxgate account …`, and sees to it that no hash and no password is in what it says.
 #[track_caller]
@@ -65,8 +58,9 @@ fn big_file() -> (Vec<u8>, Vec<u64>) {
                 6 => format!("{name},{hash},,,maybe\n").into_bytes(),
                 7 => format!("{name},{hash}\n").into_bytes(),
                 // Taken by the record right before, and by one long before.
-                8 => format!("{}USER{:06},{hash},,,\n", (number - 1) % 5, number - 1).into_bytes(),
-                _ => format!("{}user{:06},{hash},,,\n", (number - 7001) % 5, number - 7001).into_bytes(),
+                8 => format!("{}USER{:06},{hash},,,\n", (number - 1) % HASHES.len(), number - 1).into_bytes(),
+                _ => format!("{}user{:06},{hash},,,\n", (number - 7001) % HASHES.len(), number - 7001)
+                    .into_bytes(),
             };
             if number / 1000 % 20 == 13 {
                 row = [name.as_bytes(), b"\xff,", hash.as_bytes(), b",,,\n"].concat();
@@ -110,7 +104,7 @@ on_each_database! {
         assert_eq!(world.database.count(&folder, "users").await, good);
         // Usernames are unique and each begins with its hash's number: so every name is there once, with its own.
         for (number, hash) in HASHES.iter().enumerate() {
-            let expected = (0..RECORDS).filter(|record| record % 5 == number && record % 1000 != 777).count();
+            let expected = (0..RECORDS).filter(|record| record % HASHES.len() == number && record % 1000 != 777).count();
             let with = format!("users WHERE password_hash = '{hash}'");
             assert_eq!(world.database.count(&folder, &with).await, expected as i64, "{hash}");
             let own = format!("{with} AND username LIKE '{number}user%' AND status = 0");
@@ -402,7 +396,7 @@ async fn an_imported_account_of_each_kind_of_hash_logs_in_and_is_renewed() {
         let body = json!({ "username": format!("user{number}"), "password": PASSWORD });
         world.post("/v1/login/password", &body).await.status(200);
     }
-    let renewed = "users WHERE password_hash LIKE '$argon2id$%' AND password_hash NOT LIKE '%$m=8,%'";
+    let renewed = "users WHERE password_hash LIKE '$argon2id$v=19$m=64,%'";
     assert_eq!(world.database.count(&folder, renewed).await, HASHES.len() as i64);
     assert_eq!(run(&folder, &["account", "import", "a.csv"], &[]).code, 0);
 }

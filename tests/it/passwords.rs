@@ -218,6 +218,30 @@ on_each_database! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_passwords_than_may_wait_are_told_to_come_again_and_logins_by_code_go_on() {
+    let settings = "accounts.argon2_memory = 19456\naccounts.argon2_passes = 8\n\
+                    accounts.hash_threads = 1\naccounts.hash_queue = 1";
+    let world = Arc::new(World::with(Kind::Sqlite, settings).await);
+    let mut tries = tokio::task::JoinSet::new();
+    for name in 0..24 {
+        let world = world.clone();
+        tries.spawn(async move { world.type_password(&format!("name{name}"), "wrong password").await });
+    }
+    assert_eq!(world.login("alice").await["isNewUser"], true);
+    let (shed, hashed): (Vec<_>, Vec<_>) =
+        tries.join_all().await.into_iter().partition(|answer| answer.code() == 503);
+    assert!(!shed.is_empty() && !hashed.is_empty());
+    for answer in shed {
+        answer.refused(503, "busy");
+    }
+    for answer in hashed {
+        answer.refused(400, "bad_credentials");
+    }
+    // Nothing was counted against who was never looked at.
+    assert_eq!(world.type_password("name23", "wrong password").await.code(), 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_input_is_named_before_anything_is_hashed() {
     let world = World::on(Kind::Sqlite).await;
     for (body, code, field) in [

@@ -32,18 +32,8 @@ pub(crate) const ISSUER: &str = "https://auth.example.com";
 
 /// What [`HASHES`] are hashes of.
 pub(crate) const HASHED: &str = "p@ss word 密码";
-/// One of each kind, cheap, made by other implementations: argon2-cffi, bcrypt, and Python's hashlib.
-pub(crate) const HASHES: [&str; 9] = [
-    "$argon2id$v=19$m=64,t=1,p=1$FsgyKRXoB6GKiRhwkaF48g$x2iZ/N4xFaFtUtqVYl/UZXurfD/11JMqxEaKzlLnot4",
-    "$argon2i$v=19$m=64,t=1,p=1$GRYgl2Zy4GLVydXIDLNbWA$qjwYPccoEZqBYBYjoAbcZpgvR6HvzxRuusXj7qxNvYI",
-    "$argon2d$v=19$m=64,t=1,p=1$g/+N98Ib1wDJbXCGraat8Q$BzLVZmotmRHFzQB2aNYpqF4BiSvW4nT8F5T6soVmzsI",
-    "$2b$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
-    "$2a$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
-    "$2y$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
-    "$scrypt$ln=4,r=8,p=1$OZTTcPWbXOQnXyCDcreQww$hXU1ruW/gG44eoPXcVH0g/AmbkWtxfHyBBi9ppfi7B4",
-    "$pbkdf2-sha256$i=1000,l=32$q0r3GpcwfceEpRrAlA59lw$2bciQSmATakbdQaRf51l20vunuvXmJ+FiZLdGs/xQwo",
-    "$pbkdf2-sha512$i=1000,l=32$OXIChNO2OuwD12V4+Teh/A$4XfWLr2BQidBZ7qosnhWUKoyxcvAIqCImp6kLCP+B6c",
-];
+/// One of each kind, made elsewhere.
+pub(crate) const HASHES: [&str; 9] = include!("../vectors/password_hashes.in");
 
 /// A clock that only a test turns.
 #[derive(Debug)]

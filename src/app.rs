@@ -56,6 +56,7 @@ impl App {
             decrypts: Limit::new(wechat_config.decrypts_per_minute, clock.clone()),
             server_calls: Limit::new(wechat_config.server_calls_per_minute, clock.clone()),
             passwords,
+            typed: Limit::new(accounts.passwords_per_minute, clock.clone()),
             registrations: Limit::new(accounts.registrations_per_minute, clock.clone()),
             attempts: Policy {
                 pair: accounts.free_attempts,

@@ -235,6 +235,8 @@ pub struct Accounts {
     pub registration: bool,
     /// How often an address may, a minute.
     pub registrations_per_minute: NonZeroU32,
+    /// How often an address may try a password, right or wrong, a minute.
+    pub passwords_per_minute: NonZeroU32,
     /// How many WeChat identities an account takes in for each app.
     pub identities_per_app: u16,
     /// Of a new password, in characters.

@@ -43,6 +43,8 @@ pub struct Rooms {
     pub server_calls: Limit,
     /// Hashing and checking passwords.
     pub passwords: Passwords,
+    /// How often an address may try a password.
+    pub typed: Limit,
     /// How often an address may make an account.
     pub registrations: Limit,
     /// How many wrong passwords are free.

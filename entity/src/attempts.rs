@@ -12,6 +12,8 @@ pub struct Model {
     pub mark: Vec<u8>,
     /// Wrong passwords since the last right one.
     pub failures: i32,
+    /// When the first of them was.
+    pub since: Option<i64>,
     /// When the last of them was.
     pub failed_at: Option<i64>,
     /// When a password was right.

@@ -15,6 +15,7 @@ enum Attempts {
     Table,
     Mark,
     Failures,
+    Since,
     FailedAt,
     SucceededAt,
     ExpiresAt,
@@ -108,6 +109,7 @@ fn attempts(backend: DbBackend) -> TableCreateStatement {
     table(backend, A::Table)
         .col(ColumnDef::new(A::Mark).var_binary(16).not_null().primary_key())
         .col(ColumnDef::new(A::Failures).integer().not_null())
+        .col(instant(A::Since))
         .col(instant(A::FailedAt))
         .col(instant(A::SucceededAt))
         .col(instant(A::ExpiresAt).not_null())

@@ -97,7 +97,7 @@ async fn enable(app: &App, named: &str) -> Outcome {
     if !operator::enable(&app.rooms, &user).await.map_err(refused)? {
         return Err(closed(user.id));
     }
-    println!("{} is enabled, and nothing stands against the name", user.id);
+    println!("{} is enabled, and nothing stands against the name as a whole", user.id);
     Ok(())
 }
 

@@ -61,6 +61,7 @@ impl Config {
         let accounts = &self.accounts;
         line(format!("registration = {}", accounts.registration));
         line(format!("registrations_per_minute = {}", accounts.registrations_per_minute));
+        line(format!("passwords_per_minute = {}", accounts.passwords_per_minute));
         line(format!("identities_per_app = {}", accounts.identities_per_app));
         line(format!("shortest_password = {}", accounts.shortest_password));
         line(format!("free_attempts = {}", accounts.free_attempts));

@@ -138,20 +138,20 @@ codes! {
         zh "该用户名已被使用" / "请换一个用户名。",
         en "Somebody has this username" / "Choose another one." }
     AlreadyBound { "already_bound", 409, errno 709,
-        zh "该微信用户已绑定其他账号" / "如需更换账号，请先解绑（DELETE /v1/me/account）。",
+        zh "该微信用户已绑定其他账号" / "如需更换账号，请先解绑当前账号。",
         en "This WeChat user is bound to another account" / "To change accounts, unbind first (DELETE /v1/me/account)." }
     AccountTaken { "account_taken", 409, errno 709,
         zh "该账号已绑定其他微信用户" / "请用已绑定的微信登录并解绑，或联系客服。",
         en "Another WeChat user is bound to this account" / "Unbind there first, or contact support." }
     BindConflict { "bind_conflict", 409, errno 506,
-        zh "两边都有手机号，无法自动绑定" / "绑定会丢失其中一个手机号，请联系客服合并（运维命令 wxgate account merge）。",
+        zh "两边都有手机号，无法自动绑定" / "绑定会丢失其中一个手机号，请联系客服处理。",
         en "Both sides have a phone number" / "Binding would lose one of them: ask support to merge (the operator's command: wxgate account merge)." }
     NotBound { "not_bound", 409, errno 402,
-        zh "当前用户没有绑定账号" / "请先绑定账号（PUT /v1/me/account）。",
+        zh "当前用户没有绑定账号" / "请先绑定账号。",
         en "No account is bound" / "Bind one first (PUT /v1/me/account)." }
     RegistrationClosed { "registration_closed", 403, errno 506,
-        zh "未开放注册" / "账号由管理员创建；运维可打开配置项 accounts.registration。",
-        en "Registration is closed" / "The operator makes accounts, or turns on the setting accounts.registration." }
+        zh "未开放注册" / "账号由管理员开通，请联系客服。",
+        en "Registration is closed" / "Accounts are made by the operator: `wxgate account add`, or the setting accounts.registration." }
     NotOffered { "not_offered", 501, errno 503,
         zh "本服务不提供该功能" / "找回密码需要短信服务，而本服务没有；请联系客服重置密码。",
         en "This function is not offered" / "Resetting a password wants an SMS provider, and there is none: ask support for a new one." }

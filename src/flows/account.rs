@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::audit::{self, Origin};
-use super::login::{self, ByCode};
-use super::password::{self, Credentials};
+use super::audit::{self, Origin, Who};
+use super::login::{self, ByCode, Entered};
+use super::password::{self, Credentials, Proven};
 use super::session::{self, Caller, Session, Way};
 use super::{Rooms, attempts, decrypt, phone};
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::store::{Given, Merge, MergeBy, Merged, Unbind, User};
 
@@ -17,23 +18,34 @@ pub async fn bind(rooms: &Rooms, caller: &Caller, credentials: &Credentials, ip:
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let account = password::prove(rooms, credentials, origin, "bind").await?;
-    let bound = join(rooms, &caller.user, &account, &app.id).await;
-    audit::write("bind", Some(caller.user.id), origin, &bound);
-    session::open(rooms, app, &bound?, caller.way, false, rooms.now())
+    // From here on the identity may be one of several, and the token says which.
+    let way = match caller.way {
+        Way::Wechat(_) => Way::Wechat(decrypt::identity(rooms, caller).await?.map(|identity| identity.id)),
+        Way::Password => Way::Password,
+    };
+    let bound = join(rooms, &caller.user, &account, origin).await?;
+    session::open(rooms, app, &bound, way, false, account.at)
 }
 
 /// `user`, who has come by WeChat, becomes part of `account`, whose password was right. Bound to it already: nothing to do.
-pub(super) async fn join(rooms: &Rooms, user: &User, account: &User, app: &str) -> Result<User> {
+pub(super) async fn join(rooms: &Rooms, user: &User, account: &Proven, origin: Origin<'_>) -> Result<User> {
+    let joined = try_join(rooms, user, account, origin.app.unwrap_or_default()).await;
+    audit::write("bind", Who::Into(user.id, account.user.id), origin, &joined);
+    joined
+}
+
+async fn try_join(
+    rooms: &Rooms,
+    user: &User,
+    Proven { user: account, hash, .. }: &Proven,
+    app: &str,
+) -> Result<User> {
     if user.id == account.id {
         return Ok(user.clone());
     }
-    let by = MergeBy::Binding { identities_per_app: rooms.identities_per_app };
+    let by = MergeBy::Binding { identities_per_app: rooms.identities_per_app, proven: hash.clone() };
     match become_one(rooms, account.id, user.id, by).await? {
         Merged::Done => {
-            tracing::info!(
-                target: "wxgate::audit", event = "moved", from = %user.id, into = %account.id,
-                "a WeChat user is part of an account now"
-            );
             let joined = rooms.store.find_user(account.id, app).await?;
             joined.ok_or_else(|| Error::from(Code::Busy).because("the account was closed meanwhile"))
         }
@@ -42,7 +54,7 @@ pub(super) async fn join(rooms: &Rooms, user: &User, account: &User, app: &str) 
         Merged::TwoPhones => Err(Code::BindConflict.into()),
         // The WeChat user went meanwhile: to another account, say.
         Merged::Missing(id) if id == user.id => Err(Code::AlreadyBound.into()),
-        Merged::Missing(_) | Merged::Changed => {
+        Merged::Missing(_) | Merged::Changed | Merged::Unproven => {
             Err(Error::from(Code::Busy).because("the account was changed or closed meanwhile"))
         }
     }
@@ -58,30 +70,28 @@ pub async fn unbind(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<Sessio
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let unbound = try_unbind(rooms, caller).await;
-    audit::write("unbind", Some(caller.user.id), origin, &unbound);
-    let (user, way) = unbound?;
-    session::open(rooms, app, &user, way, matches!(way, Way::Wechat(_)), rooms.now())
+    audit::write("unbind", Who::User(caller.user.id), origin, &unbound);
+    let (user, way, at) = unbound?;
+    session::open(rooms, app, &user, way, matches!(way, Way::Wechat(_)), at)
 }
 
-async fn try_unbind(rooms: &Rooms, caller: &Caller) -> Result<(User, Way)> {
+async fn try_unbind(rooms: &Rooms, caller: &Caller) -> Result<(User, Way, Timestamp)> {
     if caller.user.username.is_none() {
         return Err(Code::NotBound.into());
     }
-    let mut anybody = false;
+    let mut ended = None;
     while let Some(identity) = decrypt::identity(rooms, caller).await? {
         let now = rooms.now();
         let unbind = Unbind { user: caller.user.id, identity: identity.id, new_user: rooms.new_id(now), now };
         let user = rooms.store.unbind(&unbind).await?.ok_or(Code::NotBound)?;
         if matches!(caller.way, Way::Wechat(_)) {
-            return Ok((user, Way::Wechat(Some(identity.id))));
+            return Ok((user, Way::Wechat(Some(identity.id)), now));
         }
-        anybody = true;
+        ended = Some(now);
     }
-    if !anybody {
-        return Err(Code::NotBound.into());
-    }
+    let ended = ended.ok_or(Code::NotBound)?;
     let account = rooms.store.find_user(caller.user.id, &caller.app).await?.ok_or(Code::NotBound)?;
-    Ok((account, Way::Password))
+    Ok((account, Way::Password, session::just_after(ended)))
 }
 
 /// `POST /v1/accounts`: a new account, on the WeChat user of `by_code` if a code came along, else on a user of its own.
@@ -90,7 +100,7 @@ pub async fn register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
     let user = registered.as_ref().ok().map(|session| session.user_info.user_id);
     let app = rooms.wechat.app(by_code.app_id.as_deref(), by_code.app_hint.as_deref()).ok();
     let origin = Origin { app: app.map(|app| app.id.as_str()), ip: Some(by_code.ip) };
-    audit::write("register", user, origin, &registered);
+    audit::write("register", user.map_or(Who::Nobody, Who::User), origin, &registered);
     registered
 }
 
@@ -108,12 +118,11 @@ async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
         let user = rooms.store.create_account(rooms.new_id(now), username, &hash, now).await?;
         return session::open(rooms, app, &user, Way::Password, true, now);
     }
-    let (user, identity, is_new) = login::enter(rooms, app, by_code).await?;
-    let now = rooms.now();
-    match rooms.store.give_account(user.id, username, &hash, now).await? {
+    let Entered { user, identity, is_new, at } = login::enter(rooms, app, by_code).await?;
+    match rooms.store.give_account(user.id, username, &hash, rooms.now()).await? {
         Given::Done => {
             let user = User { username: Some(username.to_owned()), ..user };
-            session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, now)
+            session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, at)
         }
         Given::Refused => Err(Code::AlreadyBound.into()),
     }
@@ -123,7 +132,7 @@ async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
 pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
     let closed = rooms.store.close_user(caller.user.id, rooms.now()).await;
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
-    audit::write("close", Some(caller.user.id), origin, &closed);
+    audit::write("close", Who::User(caller.user.id), origin, &closed);
     closed
 }
 
@@ -131,9 +140,7 @@ pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
 pub async fn merge(rooms: &Rooms, into: Uuid, from: Uuid) -> Result<Merged> {
     let merged = become_one(rooms, into, from, MergeBy::Operator).await?;
     if merged == Merged::Done {
-        tracing::info!(
-            target: "wxgate::audit", event = "merge", outcome = "done", %into, %from, "two users were merged"
-        );
+        audit::write("merge", Who::Into(from, into), Origin::default(), &Ok(()));
     }
     Ok(merged)
 }
@@ -146,7 +153,7 @@ async fn become_one(rooms: &Rooms, into: Uuid, from: Uuid, by: MergeBy) -> Resul
             Some(sealed) => Some(phone::seal(rooms, into, &phone::open(rooms, from, sealed)?)?),
             None => None,
         };
-        let merge = Merge { into, from, by, phone_was, phone, now: rooms.now() };
+        let merge = Merge { into, from, by: by.clone(), phone_was, phone, now: rooms.now() };
         match rooms.store.merge_users(&merge).await? {
             Merged::Changed => {}
             merged => return Ok(merged),

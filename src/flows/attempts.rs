@@ -1,9 +1,9 @@
 //! When a password may be tried: a pure policy over what has been counted, and the marks under which it is counted.
 //!
 //! Wrong passwords are counted for a name from an address, for the name, and for the address. The pair waits first, soon
-//! and longer each time; the name as a whole only far later, and then not for an address from which its password has been
-//! right. So nobody locks somebody else out: a stranger's guesses hold up the stranger. Logging in by WeChat never asks
-//! here at all.
+//! and longer each time; the name as a whole and the address as a whole only far later, and then not where the name's
+//! password has been right from that address. So a stranger's guesses hold up strangers, and not an account's owner where
+//! they are at home. Logging in by WeChat never asks here at all.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,53 +20,86 @@ use crate::vault::Cell;
 /// How many wrong passwords are free, and what comes then.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// For one name from one address.
+    /// For one name from one address, a day.
     pub pair: u32,
-    /// For one name from everywhere.
+    /// For one name from everywhere, a day.
     pub account: u32,
-    /// From one address for whatever names.
+    /// From one address for whatever names, an hour.
     pub address: u32,
     /// The first wait is a second, each next one twice as long, up to this.
     pub longest_wait: Duration,
 }
 
-/// A wrong password of longer ago no longer counts.
-const FORGET: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_secs(3600);
+/// So long after the first wrong password, the counts of names begin anew.
+const DAY: Duration = Duration::from_secs(24 * 3600);
 /// For so long an address is known to an account whose password was right there.
 const KNOWN: Duration = Duration::from_secs(30 * 24 * 3600);
 
-/// What stands against one try.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counts {
-    pair: Count,
-    account: Count,
-    address: Count,
-}
+/// What stands against one try: at the pair, and, if they are counted, at the name and the address.
+type Against<'c> = (&'c Count, Option<&'c Count>, Option<&'c Count>);
 
 impl Policy {
     /// Whether one more may be tried at `now`; else from when on.
-    fn decide(&self, counts: &Counts, now: Timestamp) -> Option<Timestamp> {
-        let known = counts.pair.succeeded_at.is_some_and(|at| after(at, KNOWN) > now);
-        let account = if known { None } else { self.wait(&counts.account, self.account) };
-        [self.wait(&counts.pair, self.pair), account, self.wait(&counts.address, self.address)]
-            .into_iter()
-            .flatten()
-            .filter(|until| *until > now)
-            .max()
+    fn decide(&self, (pair, account, address): Against<'_>, now: Timestamp) -> Option<Timestamp> {
+        let known = pair.succeeded_at.is_some_and(|at| after(at, KNOWN) > now);
+        let strangers = |count: Option<&Count>, free, window| {
+            count.filter(|_| !known).and_then(|count| self.wait(count, free, window, now))
+        };
+        let waits = [
+            self.wait(pair, self.pair, DAY, now),
+            strangers(account, self.account, DAY),
+            strangers(address, self.address, HOUR),
+        ];
+        waits.into_iter().flatten().filter(|until| *until > now).max()
     }
 
-    fn wait(&self, count: &Count, free: u32) -> Option<Timestamp> {
-        let over = count.failures.checked_sub(free)?;
+    fn wait(&self, count: &Count, free: u32, window: Duration, now: Timestamp) -> Option<Timestamp> {
+        let over = standing(count, window, now).checked_sub(free)?;
         let wait = Duration::from_secs(1_u64.checked_shl(over.min(32)).unwrap_or(u64::MAX));
         Some(after(count.failed_at?, wait.min(self.longest_wait)))
     }
 }
 
+/// The failures that still count.
+fn standing(count: &Count, window: Duration, now: Timestamp) -> u32 {
+    let over = count.since.is_none_or(|since| after(since, window) <= now);
+    if over { 0 } else { count.failures }
+}
+
+/// With one more failure.
+fn charged(count: &Count, window: Duration, now: Timestamp) -> Count {
+    let standing = standing(count, window, now);
+    Count {
+        failures: standing.saturating_add(1),
+        since: count.since.filter(|_| standing > 0).or(Some(now)),
+        failed_at: Some(now),
+        expires_at: count.expires_at.max(after(now, window)),
+        ..*count
+    }
+}
+
+/// Where the password was right: nothing stands against it.
+fn cleared(now: Timestamp) -> Count {
+    let expires_at = after(now, KNOWN);
+    Count { failures: 0, since: None, failed_at: None, succeeded_at: Some(now), expires_at }
+}
+
+/// Where it only was one of many: as if this try had not been. `before` is what stood there, `now` when it was charged.
+fn taken_back(count: &Count, before: &Count, now: Timestamp) -> Count {
+    let failures = count.failures.saturating_sub(1);
+    let others = count.failed_at != Some(now);
+    Count { failures, failed_at: if others { count.failed_at } else { before.failed_at }, ..*count }
+}
+
 /// One try at a password, counted: it stands as wrong until it is [`acquitted`](Self::acquit), so that tries at once
 /// can't all be the first.
 pub(super) struct Try {
-    cleared: Vec<Mark>,
-    taken_back: Vec<Mark>,
+    /// The pair's or one's own, the name's, the address's.
+    marks: Vec<Mark>,
+    /// What stood at the address.
+    address: Count,
+    at: Timestamp,
 }
 
 impl Try {
@@ -74,49 +107,68 @@ impl Try {
     pub(super) async fn at(rooms: &Rooms, username: &Username, ip: IpAddr, now: Timestamp) -> Result<Self> {
         let network = network(ip);
         let pair = mark(rooms, &["pair", username.as_str(), &network]);
-        let (account, address) = (name_mark(rooms, username), mark(rooms, &["address", &network]));
-        let marks = [pair.clone(), account.clone(), address.clone()];
-        Self::charge(rooms, &marks, now).await?;
-        Ok(Self { cleared: vec![pair, account], taken_back: vec![address] })
+        let marks = vec![pair, name_mark(rooms, username), mark(rooms, &["address", &network])];
+        Self::charge(rooms, marks, now).await
     }
 
     /// At the old password of somebody who is logged in: counted apart, so that strangers' tries don't stand in the way.
     pub(super) async fn at_own(rooms: &Rooms, user: Uuid, now: Timestamp) -> Result<Self> {
-        let own = mark(rooms, &["own", &user.to_string()]);
-        Self::charge(rooms, std::slice::from_ref(&own), now).await?;
-        Ok(Self { cleared: vec![own], taken_back: Vec::new() })
+        Self::charge(rooms, vec![mark(rooms, &["own", &user.to_string()])], now).await
     }
 
-    async fn charge(rooms: &Rooms, marks: &[Mark], now: Timestamp) -> Result<()> {
-        let policy = rooms.attempts;
-        let allows = |counts: &[Count]| {
-            let at = |index: usize| counts.get(index).copied().unwrap_or_default();
-            policy.decide(&Counts { pair: at(0), account: at(1), address: at(2) }, now)
-        };
-        rooms.store.tidy_attempts(now).await?;
-        match rooms.store.charge(marks, FORGET, now, allows).await? {
-            None => Ok(()),
-            Some(until) => Err(Error {
-                retry_after: Some(until.duration_since(now).unsigned_abs() + Duration::from_secs(1)),
-                ..Code::TooManyAttempts.into()
-            }),
+    async fn charge(rooms: &Rooms, marks: Vec<Mark>, now: Timestamp) -> Result<Self> {
+        if let Err(error) = rooms.store.tidy_attempts(now).await {
+            tracing::warn!(cause = error.cause.as_deref(), "counts of wrong passwords could not be tidied");
         }
+        let policy = rooms.attempts;
+        let allows = |counts: &[Count]| match counts {
+            [pair, rest @ ..] => policy.decide((pair, rest.first(), rest.get(1)), now).map_or(Ok(()), Err),
+            [] => Ok(()),
+        };
+        // Who must wait is told so by a look, and holds up nobody's transaction.
+        let seen = rooms.store.counts(&marks).await?;
+        allows(&seen).map_err(|until| too_many(until, now))?;
+        let counted = rooms.store.recount(&marks, |counts| {
+            allows(counts)?;
+            let windows = [DAY, DAY, HOUR].into_iter();
+            Ok(counts.iter().zip(windows).map(|(count, window)| charged(count, window, now)).collect())
+        });
+        counted.await?.map_err(|until| too_many(until, now))?;
+        Ok(Self { marks, address: seen.get(2).copied().unwrap_or_default(), at: now })
     }
 
     /// It was right.
     pub(super) async fn acquit(self, rooms: &Rooms, now: Timestamp) -> Result<()> {
-        rooms.store.acquit(&self.cleared, &self.taken_back, KNOWN, now).await
+        let change = |counts: &[Count]| {
+            let change = |(index, count)| match index {
+                2 => taken_back(count, &self.address, self.at),
+                _ => cleared(now),
+            };
+            Ok::<_, std::convert::Infallible>(counts.iter().enumerate().map(change).collect())
+        };
+        rooms.store.recount(&self.marks, change).await.map(|_| ())
     }
 }
 
-/// What stands against a name as a whole.
-pub async fn against(rooms: &Rooms, username: &Username) -> Result<Count> {
-    rooms.store.count(&name_mark(rooms, username)).await
+fn too_many(until: Timestamp, now: Timestamp) -> Error {
+    let wait = until.duration_since(now).unsigned_abs() + Duration::from_secs(1);
+    Error { retry_after: Some(wait), ..Code::TooManyAttempts.into() }
+}
+
+/// How many wrong passwords stand against a name as a whole, and when the last one was.
+pub async fn against(rooms: &Rooms, username: &Username) -> Result<(u32, Option<Timestamp>)> {
+    let counts = rooms.store.counts(&[name_mark(rooms, username)]).await?;
+    let count = counts.first().copied().unwrap_or_default();
+    Ok(match standing(&count, DAY, rooms.now()) {
+        0 => (0, None),
+        failures => (failures, count.failed_at),
+    })
 }
 
 /// Forgets what stands against a name as a whole: an operator has looked at it.
 pub async fn forgive(rooms: &Rooms, username: &Username) -> Result<()> {
-    rooms.store.acquit(&[name_mark(rooms, username)], &[], FORGET, rooms.now()).await
+    let none = |counts: &[Count]| Ok::<_, std::convert::Infallible>(vec![Count::default(); counts.len()]);
+    rooms.store.recount(&[name_mark(rooms, username)], none).await.map(|_| ())
 }
 
 fn name_mark(rooms: &Rooms, username: &Username) -> Mark {
@@ -153,12 +205,24 @@ mod tests {
     }
 
     fn failed(failures: u32) -> Count {
-        Count { failures, failed_at: Some(at(0)), succeeded_at: None }
+        Count { failures, since: Some(at(-60)), failed_at: Some(at(0)), ..Count::default() }
+    }
+
+    fn succeeded(seconds: i64) -> Count {
+        Count { succeeded_at: Some(at(seconds)), ..Count::default() }
+    }
+
+    fn decide(pair: Count, account: Count, address: Count, now: Timestamp) -> Option<Timestamp> {
+        POLICY.decide((&pair, Some(&account), Some(&address)), now)
+    }
+
+    fn none() -> Count {
+        Count::default()
     }
 
     #[test]
     fn the_pair_waits_first_and_twice_as_long_each_time() {
-        let wait = |failures| POLICY.decide(&Counts { pair: failed(failures), ..Counts::default() }, at(0));
+        let wait = |failures| decide(failed(failures), none(), none(), at(0));
         assert_eq!(wait(4), None);
         for (failures, seconds) in [(5, 1), (6, 2), (9, 16), (14, 512), (15, 900), (40, 900), (u32::MAX, 900)]
         {
@@ -167,19 +231,40 @@ mod tests {
     }
 
     #[test]
-    fn a_strangers_guesses_do_not_hold_up_an_address_that_the_account_knows() {
-        let under_attack = Counts { account: failed(5000), ..Counts::default() };
-        assert_eq!(POLICY.decide(&under_attack, at(1)), Some(at(900)));
-        let known = Count { succeeded_at: Some(at(-86_400)), ..Count::default() };
-        assert_eq!(POLICY.decide(&Counts { pair: known, ..under_attack }, at(1)), None);
-        let long_ago = Count { succeeded_at: Some(at(-40 * 86_400)), ..Count::default() };
-        assert_eq!(POLICY.decide(&Counts { pair: long_ago, ..under_attack }, at(1)), Some(at(900)));
+    fn strangers_guesses_do_not_hold_up_an_address_that_the_account_knows() {
+        for (account, address) in [(failed(5000), none()), (none(), failed(5000))] {
+            assert_eq!(decide(none(), account, address, at(1)), Some(at(900)));
+            assert_eq!(decide(succeeded(-86_400), account, address, at(1)), None);
+            assert_eq!(decide(succeeded(-40 * 86_400), account, address, at(1)), Some(at(900)));
+        }
     }
 
     #[test]
     fn an_address_that_tries_many_names_waits_as_a_whole() {
-        assert_eq!(POLICY.decide(&Counts { address: failed(299), ..Counts::default() }, at(0)), None);
-        assert_eq!(POLICY.decide(&Counts { address: failed(300), ..Counts::default() }, at(0)), Some(at(1)));
+        assert_eq!(decide(none(), none(), failed(299), at(0)), None);
+        assert_eq!(decide(none(), none(), failed(300), at(0)), Some(at(1)));
+    }
+
+    #[test]
+    fn typing_errors_of_a_shared_address_do_not_add_up_for_ever() {
+        let mut address = none();
+        for day in 0..365 {
+            for minute in 0..3 {
+                address = charged(&address, HOUR, at(day * 86_400 + minute * 60));
+            }
+        }
+        assert_eq!((address.failures, decide(none(), none(), address, at(365 * 86_400))), (3, None));
+    }
+
+    #[test]
+    fn a_right_password_leaves_the_address_as_it_was_and_does_not_start_its_wait_anew() {
+        let before = failed(301);
+        let during = charged(&before, HOUR, at(10));
+        assert_eq!(taken_back(&during, &before, at(10)), Count { expires_at: during.expires_at, ..before });
+        // Somebody else failed there meanwhile: theirs stands.
+        let both = charged(&during, HOUR, at(11));
+        let after = taken_back(&both, &before, at(10));
+        assert_eq!((after.failures, after.failed_at), (302, Some(at(11))));
     }
 
     #[test]
@@ -195,13 +280,26 @@ mod tests {
         fn more_failures_never_shorten_a_wait_and_every_wait_ends(
             pair in 0_u32..100, account in 0_u32..1000, address in 0_u32..1000, later in 0_i64..2000,
         ) {
-            let counts = Counts { pair: failed(pair), account: failed(account), address: failed(address) };
-            let more = Counts { pair: failed(pair + 1), ..counts };
-            prop_assert!(POLICY.decide(&counts, at(0)) <= POLICY.decide(&more, at(0)));
-            prop_assert_eq!(POLICY.decide(&counts, at(901)), None);
-            if let Some(until) = POLICY.decide(&counts, at(later)) {
+            let now = |pair: u32, seconds| decide(failed(pair), failed(account), failed(address), at(seconds));
+            prop_assert!(now(pair, 0) <= now(pair + 1, 0));
+            prop_assert_eq!(now(pair, 901), None);
+            if let Some(until) = now(pair, later) {
                 prop_assert!(until > at(later) && until <= at(900));
             }
+        }
+
+        #[test]
+        fn in_any_window_no_more_than_the_free_ones_and_a_few_are_tried(tries in proptest::collection::vec(0_i64..600, 1..300)) {
+            let (mut pair, mut now, mut tried) = (none(), 0, 0);
+            for later in tries {
+                now += later;
+                if POLICY.decide((&pair, None, None), at(now)).is_none() && now < 86_400 {
+                    pair = charged(&pair, DAY, at(now));
+                    tried += 1;
+                }
+            }
+            // Five, ten doublings, and then one each 15 minutes.
+            prop_assert!(tried <= 5 + 10 + 86_400 / 900);
         }
     }
 }

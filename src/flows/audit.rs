@@ -16,13 +16,32 @@ pub(super) struct Origin<'o> {
     pub(super) ip: Option<IpAddr>,
 }
 
+/// Whom an event is about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Who {
+    /// Nobody we know.
+    Nobody,
+    /// This user.
+    User(Uuid),
+    /// Nobody yet, at the password of this account.
+    Account(Uuid),
+    /// This user, on the way into that account.
+    Into(Uuid, Uuid),
+}
+
 /// Writes `event` with its outcome: `done`, or the code it was refused with.
-pub(super) fn write<T>(event: &'static str, user: Option<Uuid>, origin: Origin<'_>, outcome: &Result<T>) {
+pub(super) fn write<T>(event: &'static str, who: Who, origin: Origin<'_>, outcome: &Result<T>) {
     let outcome = match outcome {
         Ok(_) => "done",
         Err(error) => error.code.as_str(),
     };
-    let user = user.map(tracing::field::display);
+    let (user, account) = match who {
+        Who::Nobody => (None, None),
+        Who::User(user) => (Some(user), None),
+        Who::Account(account) => (None, Some(account)),
+        Who::Into(user, account) => (Some(user), Some(account)),
+    };
+    let (user, account) = (user.map(tracing::field::display), account.map(tracing::field::display));
     let ip = origin.ip.map(tracing::field::display);
-    tracing::info!(target: "wxgate::audit", event, outcome, user, app = origin.app, ip, "audit");
+    tracing::info!(target: "wxgate::audit", event, outcome, user, account, app = origin.app, ip, "audit");
 }

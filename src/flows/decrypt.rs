@@ -35,8 +35,16 @@ pub async fn decrypt(rooms: &Rooms, caller: &Caller, claim: &Claim<'_>) -> Resul
 /// The caller's identity in their app; none if it has gone to another user since the token was issued.
 pub(super) async fn identity(rooms: &Rooms, caller: &Caller) -> Result<Option<Identity>> {
     let named = match caller.way {
-        Way::Wechat(identity) => identity,
-        Way::Password => None,
+        Way::Wechat(Some(identity)) => Some(identity),
+        // From before the user had an account. Since then another may have been bound to it: whose token is it?
+        Way::Wechat(None) if caller.user.username.is_some() => {
+            let apps = rooms.store.apps_of(caller.user.id).await?;
+            if apps.iter().filter(|(app, _)| *app == caller.app).count() > 1 {
+                return Err(Error::from(Code::TokenInvalid).because("it doesn't say which identity it is of"));
+            }
+            None
+        }
+        Way::Wechat(None) | Way::Password => None,
     };
     rooms.store.find_identity(caller.user.id, &caller.app, named).await
 }

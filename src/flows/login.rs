@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use uuid::Uuid;
 
-use super::audit::{self, Origin};
+use super::audit::{self, Origin, Who};
 use super::password::{self, Credentials};
 use super::session::{self, Session, Way};
 use super::{Rooms, account, decrypt, profile};
@@ -72,19 +72,30 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
         None => None,
     };
     let entered = enter(rooms, app, request).await;
-    let user = entered.as_ref().ok().map(|(user, _, _)| user.id);
-    audit::write("login", user, origin, &entered);
-    let (mut user, identity, mut is_new) = entered?;
+    let who = entered.as_ref().map_or(Who::Nobody, |entered| Who::User(entered.user.id));
+    audit::write("login", who, origin, &entered);
+    let Entered { mut user, identity, mut is_new, mut at } = entered?;
     if let Some(account) = account {
-        let bound = account::join(rooms, &user, &account, &app.id).await;
-        audit::write("bind", Some(user.id), origin, &bound);
-        (user, is_new) = (bound?, false);
+        (user, is_new) = (account::join(rooms, &user, &account, origin).await?, false);
+        at = account.at;
     }
-    session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, rooms.now())
+    session::open(rooms, app, &user, Way::Wechat(Some(identity)), is_new, at)
 }
 
-/// The login itself, up to its token: the user, the identity they came by, and whether this made the user.
-pub(super) async fn enter(rooms: &Rooms, app: &App, request: &ByCode) -> Result<(User, Uuid, bool)> {
+/// Who a login's code was.
+pub(super) struct Entered {
+    /// The user.
+    pub(super) user: User,
+    /// The identity they came by.
+    pub(super) identity: Uuid,
+    /// Whether this made the user.
+    pub(super) is_new: bool,
+    /// From before the user was read: whatever ends their tokens later ends those of this instant too.
+    pub(super) at: Timestamp,
+}
+
+/// The login itself, up to its token.
+pub(super) async fn enter(rooms: &Rooms, app: &App, request: &ByCode) -> Result<Entered> {
     let code = request.code.as_ref().ok_or_else(|| Error::missing("code"))?;
     let who = rooms.wechat.code2session(app, code).await?;
     let now = rooms.now();
@@ -103,7 +114,7 @@ pub(super) async fn enter(rooms: &Rooms, app: &App, request: &ByCode) -> Result<
     if let Some(unionid) = &unionid {
         claim_unionid(rooms, &user, unionid, now).await?;
     }
-    Ok((user, identity, is_new))
+    Ok(Entered { at: session::counts_from(&user, now), user, identity, is_new })
 }
 
 /// What the login says of the user: what is proven over what is said, and the unionid from wherever it came. A proof that

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::audit::{self, Origin};
+use super::audit::{self, Origin, Who};
 use super::username::Username;
 use super::{Rooms, attempts, password};
 use crate::error::{Code, Result};
@@ -15,7 +15,12 @@ pub async fn add(rooms: &Rooms, username: &Username, password: &Password) -> Res
     let hash = password::hash(rooms, password).await?;
     let now = rooms.now();
     let added = rooms.store.create_account(rooms.new_id(now), username.as_str(), &hash, now).await;
-    audit::write("account_add", added.as_ref().ok().map(|user| user.id), Origin::default(), &added);
+    audit::write(
+        "account_add",
+        added.as_ref().map_or(Who::Nobody, |user| Who::User(user.id)),
+        Origin::default(),
+        &added,
+    );
     added
 }
 
@@ -26,7 +31,7 @@ pub async fn set_password(rooms: &Rooms, user: &User, password: &Password) -> Re
     let hash = password::hash(rooms, password).await?;
     let written = rooms.store.set_password(user.id, None, &hash, rooms.now()).await;
     let changed = written.and_then(|written| if written { Ok(()) } else { Err(Code::NotBound.into()) });
-    audit::write("password_change", Some(user.id), Origin::default(), &changed);
+    audit::write("password_change", Who::User(user.id), Origin::default(), &changed);
     changed?;
     attempts::forgive(rooms, &username).await
 }
@@ -34,14 +39,14 @@ pub async fn set_password(rooms: &Rooms, user: &User, password: &Password) -> Re
 /// Keeps a user out, whichever way they come, and ends their tokens. False: they have closed their account.
 pub async fn disable(rooms: &Rooms, user: Uuid) -> Result<bool> {
     let done = rooms.store.set_disabled(user, true, rooms.now()).await;
-    audit::write("disable", Some(user), Origin::default(), &done);
+    audit::write("disable", Who::User(user), Origin::default(), &done);
     done
 }
 
 /// Lets a user in again; nothing stands against their name any more. False: they have closed their account.
 pub async fn enable(rooms: &Rooms, user: &User) -> Result<bool> {
     let done = rooms.store.set_disabled(user.id, false, rooms.now()).await;
-    audit::write("enable", Some(user.id), Origin::default(), &done);
+    audit::write("enable", Who::User(user.id), Origin::default(), &done);
     if let Some(username) = user.username.as_deref().and_then(Username::of) {
         attempts::forgive(rooms, &username).await?;
     }

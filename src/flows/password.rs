@@ -5,14 +5,15 @@ use std::net::IpAddr;
 use uuid::Uuid;
 
 use super::Rooms;
-use super::attempts::Try;
-use super::audit::{self, Origin};
+use super::attempts::{self, Try};
+use super::audit::{self, Origin, Who};
 use super::session::{self, Caller, Session, Way};
 use super::username::Username;
+use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{Password, PasswordHash};
 use crate::store::{Account, Status, User};
-use crate::vault::{Place, Verdict};
+use crate::vault::{self, Place, Verdict};
 
 /// A username and its password, as a client sent them.
 #[derive(Debug, Clone)]
@@ -35,9 +36,19 @@ pub async fn login(
 ) -> Result<Session> {
     let app = rooms.wechat.app(app_id, app_hint)?;
     let origin = Origin { app: Some(&app.id), ip: Some(ip) };
-    let user = prove(rooms, credentials, origin, "password_login").await?;
-    audit::write("password_login", Some(user.id), origin, &Ok(()));
-    session::open(rooms, app, &user, Way::Password, false, rooms.now())
+    let Proven { user, at, .. } = prove(rooms, credentials, origin, "password_login").await?;
+    audit::write("password_login", Who::User(user.id), origin, &Ok(()));
+    session::open(rooms, app, &user, Way::Password, false, at)
+}
+
+/// An account whose password was right.
+pub(super) struct Proven {
+    /// Whose it is, as the row was.
+    pub(super) user: User,
+    /// What the password was checked against, renewed or not: whoever finds another there comes after a change.
+    pub(super) hash: PasswordHash,
+    /// From before the row was read: whatever ends the account's tokens later ends those of this instant too.
+    pub(super) at: Timestamp,
 }
 
 /// The user whose username and password these are. Unknown name and wrong password are one error for one and the same
@@ -47,12 +58,12 @@ pub(super) async fn prove(
     credentials: &Credentials,
     origin: Origin<'_>,
     event: &'static str,
-) -> Result<User> {
+) -> Result<Proven> {
     let mut whose = None;
     let proven = try_prove(rooms, credentials, origin, &mut whose).await;
     if let Err(error) = &proven {
         let event = if error.code == Code::TooManyAttempts { "lock" } else { event };
-        audit::write(event, whose, origin, &proven);
+        audit::write(event, whose.map_or(Who::Nobody, Who::Account), origin, &proven);
     }
     proven
 }
@@ -62,25 +73,35 @@ async fn try_prove(
     credentials: &Credentials,
     origin: Origin<'_>,
     whose: &mut Option<Uuid>,
-) -> Result<User> {
+) -> Result<Proven> {
+    let ip = origin.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+    rooms.typed.admit(attempts::network(ip))?;
     let place = place(rooms)?;
     let now = rooms.now();
     let name = credentials.username.as_str();
     let account = rooms.store.find_account(name, origin.app.unwrap_or_default()).await?;
     *whose = account.as_ref().map(|account| account.user.id);
-    let ip = origin.ip.unwrap_or(IpAddr::from([0, 0, 0, 0]));
     let counted = Try::at(rooms, &credentials.username, ip, now).await?;
     let hash = account.as_ref().map(|account| account.hash.clone());
+    if let Some(Account { user, hash }) = &account
+        && let Err(why) = vault::accepted(hash)
+    {
+        tracing::error!(user = %user.id, "the stored hash {why}: run `wxgate account passwd`");
+    }
     let right = check(rooms, place, &credentials.password, hash).await?;
     let (Some(Account { user, hash }), Some(renewed)) = (account, right) else {
         return Err(Code::BadCredentials.into());
     };
     counted.acquit(rooms, now).await?;
-    if let Some(renewed) = renewed {
-        rooms.store.rehash(user.id, &hash, &renewed).await?;
-    }
+    let hash = match renewed {
+        Some(renewed) => {
+            rooms.store.rehash(user.id, &hash, &renewed).await?;
+            renewed
+        }
+        None => hash,
+    };
     match user.status {
-        Status::Active => Ok(user),
+        Status::Active => Ok(Proven { at: session::counts_from(&user, now), user, hash }),
         Status::Disabled => Err(Code::UserDisabled.into()),
         Status::Closed => Err(Code::BadCredentials.into()),
     }
@@ -97,7 +118,7 @@ pub async fn change(
 ) -> Result<Session> {
     let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
     let changed = try_change(rooms, caller, old, new).await;
-    audit::write("password_change", Some(caller.user.id), origin, &changed);
+    audit::write("password_change", Who::User(caller.user.id), origin, &changed);
     changed
 }
 
@@ -120,8 +141,7 @@ async fn try_change(rooms: &Rooms, caller: &Caller, old: &Password, new: &Passwo
     if !rooms.store.set_password(user.id, Some(&account.hash), &hash, now).await? {
         return Err(Error::from(Code::Busy).because("the password was changed meanwhile"));
     }
-    let user = User { tokens_not_before: Some(now), ..account.user };
-    session::open(rooms, app, &user, caller.way, false, now)
+    session::open(rooms, app, &account.user, caller.way, false, session::just_after(now))
 }
 
 /// What a new password must be; the error names `field`.

@@ -99,20 +99,29 @@ pub enum Way {
     Password,
 }
 
-/// Issues a token to `user`, who came in this way, and says who they are.
+/// From when on a token of this user counts that is issued at `now`: all of before may have ended in this very
+/// millisecond. `user` is the row that was proven: if its tokens are ended after that, this one has ended with them.
+pub(super) fn counts_from(user: &User, now: Timestamp) -> Timestamp {
+    user.tokens_not_before.map_or(now, |end| now.max(just_after(end)))
+}
+
+/// The next millisecond.
+pub(super) fn just_after(end: Timestamp) -> Timestamp {
+    after(end, Duration::from_millis(1))
+}
+
+/// Issues a token to `user`, who came in this way, and says who they are. `at` is when they were proven to be it.
 pub(super) fn open(
     rooms: &Rooms,
     app: &App,
     user: &User,
     way: Way,
     is_new: bool,
-    now: Timestamp,
+    at: Timestamp,
 ) -> Result<Session> {
-    // All of before may have ended in this very millisecond: this one comes after.
-    let now = user.tokens_not_before.map_or(now, |end| now.max(after(end, Duration::from_millis(1))));
     let identity = match way {
-        // Only where an account may have several in one app: elsewhere user and app say which it is.
-        Way::Wechat(identity) => identity.filter(|_| rooms.identities_per_app > 1),
+        // An account may have several in one app; without one, user and app say which it is.
+        Way::Wechat(identity) => identity.filter(|_| user.username.is_some()),
         Way::Password => None,
     };
     let subject = Subject {
@@ -125,7 +134,7 @@ pub(super) fn open(
         username: user.username.as_deref(),
         level: user.level.into(),
     };
-    let issued = rooms.tokens.issue(&subject, rooms.new_id(now), now);
+    let issued = rooms.tokens.issue(&subject, rooms.new_id(at), at);
     let issued =
         issued.map_err(|_| Error::from(Code::Internal).because("no key signs: see `tokens.keys`"))?;
     Ok(Session {

@@ -4,7 +4,7 @@ use entity::users;
 use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
-use super::user::{By, Status, User, new_row, open_user};
+use super::user::{Lookup, Status, User, new_row, open_user};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Result};
@@ -31,7 +31,7 @@ pub enum Given {
 impl Store {
     /// The account of this name (normalized), its user with their last login in `app`.
     pub async fn find_account(&self, username: &str, app: &str) -> Result<Option<Account>> {
-        let found = self.find_row(&By::Username(username), app).await?;
+        let found = self.find_row(&Lookup::Username(username), app).await?;
         Ok(found.and_then(|(row, last_login_at)| {
             let hash = PasswordHash::new(row.password_hash.clone()?);
             Some(Account { user: User::from_row(row, last_login_at), hash })

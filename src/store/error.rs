@@ -83,7 +83,8 @@ pub(super) fn is_taken(error: &DbErr) -> bool {
 }
 
 /// The database broke a tie between transactions; the loser simply goes again. PostgreSQL 40001 and 40P01, MySQL's
-/// 1205 and 1213 (both SQLSTATE 40001 or HY000).
+/// 1205 and 1213 (both SQLSTATE 40001 or HY000), and 1020, which MariaDB answers from 11.6 on where a row changed since the
+/// transaction's snapshot.
 pub(super) fn is_tie(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
     else {
@@ -91,7 +92,7 @@ pub(super) fn is_tie(error: &DbErr) -> bool {
     };
     let SqlxError::Database(error) = &**error else { return false };
     if let Some(error) = error.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>() {
-        return matches!(error.number(), 1205 | 1213);
+        return matches!(error.number(), 1020 | 1205 | 1213);
     }
     // SQLite's 5 and 517: another process wrote since this transaction began to read.
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))

@@ -15,6 +15,7 @@ use super::user::{Profile, Status, profile_columns};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
+use crate::secret::PasswordHash;
 use crate::vault::Sealed;
 
 /// Which two users become one.
@@ -34,7 +35,7 @@ pub struct Merge {
 }
 
 /// Who wants the merge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum By {
     /// An operator, who has looked at both.
     Operator,
@@ -43,6 +44,8 @@ pub enum By {
     Binding {
         /// How many identities in one app an account takes in.
         identities_per_app: i16,
+        /// The hash that the password was right for: if it is another now, it was changed meanwhile.
+        proven: PasswordHash,
     },
 }
 
@@ -55,6 +58,8 @@ pub enum Merged {
     Missing(Uuid),
     /// `from`'s phone changed meanwhile: look again.
     Changed,
+    /// `into`'s password was changed meanwhile: it isn't proven any more.
+    Unproven,
     /// Both have an account with a password: a person must choose.
     BothBound,
     /// Both have an identity in one app: they may be two people, and the account has room for one.
@@ -89,27 +94,28 @@ async fn merge_in(transaction: &DatabaseTransaction, merge: &Merge) -> std::resu
     if from.phone.as_deref() != merge.phone_was.as_ref().map(Sealed::as_bytes) {
         return Ok(Merged::Changed);
     }
-    if let Some(refused) = rules(&into, &from, merge.by) {
+    if let Some(refused) = rules(&into, &from, &merge.by) {
         return Ok(refused);
     }
     // `from` lets go of what is unique before `into` takes it.
     let by_id = |id: Uuid| users::Entity::update_many().filter(users::Column::Id.eq(id));
     by_id(from.id).set(erased(merge.now)).exec(transaction).await?;
     by_id(into.id).set(enriched(into, from, merge)).exec(transaction).await?;
-    let moved = match merge.by {
+    let moved = match &merge.by {
         By::Operator => move_all(transaction, merge).await?,
-        By::Binding { identities_per_app } => move_each(transaction, merge, identities_per_app).await?,
+        By::Binding { identities_per_app, .. } => move_each(transaction, merge, *identities_per_app).await?,
     };
     Ok(if moved { Merged::Done } else { Merged::SameApp })
 }
 
-fn rules(into: &users::Model, from: &users::Model, by: By) -> Option<Merged> {
+fn rules(into: &users::Model, from: &users::Model, by: &By) -> Option<Merged> {
     match by {
         By::Operator if into.username.is_some() && from.username.is_some() => Some(Merged::BothBound),
         By::Operator => None,
         By::Binding { .. } if from.username.is_some() => Some(Merged::BothBound),
-        // Its password was right a moment ago, and it has been unmade since.
-        By::Binding { .. } if into.username.is_none() => Some(Merged::Missing(into.id)),
+        By::Binding { proven, .. } if into.password_hash.as_deref() != Some(proven.expose()) => {
+            Some(Merged::Unproven)
+        }
         By::Binding { .. } if into.phone.is_some() && from.phone.is_some() => Some(Merged::TwoPhones),
         By::Binding { .. } => None,
     }

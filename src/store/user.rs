@@ -119,7 +119,7 @@ pub(super) fn instant(millis: i64) -> Timestamp {
 }
 
 /// By what a user is found; each has a unique index.
-pub(super) enum By<'b> {
+pub(super) enum Lookup<'b> {
     Id(Uuid),
     Username(&'b str),
 }
@@ -127,19 +127,19 @@ pub(super) enum By<'b> {
 impl Store {
     /// The user of this id, with their last login in `app`.
     pub async fn find_user(&self, id: Uuid, app: &str) -> Result<Option<User>> {
-        let found = self.find_row(&By::Id(id), app).await?;
+        let found = self.find_row(&Lookup::Id(id), app).await?;
         Ok(found.map(|(row, last_login_at)| User::from_row(row, last_login_at)))
     }
 
     /// The row, and the last login in `app`.
     pub(super) async fn find_row(
         &self,
-        by: &By<'_>,
+        by: &Lookup<'_>,
         app: &str,
     ) -> Result<Option<(users::Model, Option<i64>)>> {
         let (column, value): (_, sea_orm::Value) = match by {
-            By::Id(id) => ("id", (*id).into()),
-            By::Username(name) => ("username", (*name).into()),
+            Lookup::Id(id) => ("id", (*id).into()),
+            Lookup::Username(name) => ("username", (*name).into()),
         };
         let backend = self.backend();
         let [first, second] = if backend == sea_orm::DbBackend::Postgres { ["$1", "$2"] } else { ["?", "?"] };

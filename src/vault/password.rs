@@ -145,11 +145,8 @@ impl Shared {
         stored: Option<&PasswordHash>,
         memory: &mut Memory,
     ) -> Result<Verdict, HashError> {
-        let read = stored.map(StoredHash::read);
-        if let Some(Err(why)) = read {
-            tracing::error!(%why, "a stored password hash can't be used: give its account a new password");
-        }
-        let Some(Ok(known)) = read else {
+        // A hash that can't be used is nobody's password; whose it is, only the caller can say.
+        let Some(Ok(known)) = stored.map(StoredHash::read) else {
             let decoy = StoredHash::read(&self.decoy).map_err(|_| HashError)?;
             decoy.matches(password, memory.blocks()).map_err(|_| HashError)?;
             return Ok(Verdict::Wrong);

@@ -229,9 +229,11 @@ fn the_command_merges_two_users_by_id_or_by_phone() {
     let one = "01a1fce9-f066-7826-9be7-0cf2bb5d62bb";
     let unknown = run(&["account", "merge", one, "01a1fce9-f066-7826-9be7-0cf2bb5d62bc"]);
     assert!(unknown.code == 1 && unknown.stderr.contains(&format!("no active user {one}")), "{unknown:?}");
-    for (from, said) in
-        [(one, "the same user"), ("+8613580006666", "no user has this phone"), ("alice", "neither a user id")]
-    {
+    for (from, said) in [
+        (one, "the same user"),
+        ("+8613580006666", "no user has this phone"),
+        ("alice", "no user has this username"),
+    ] {
         let refused = run(&["account", "merge", one, from]);
         assert!(refused.code == 1 && refused.stderr.contains(said), "{refused:?}");
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use sea_orm::ConnectionTrait as _;
 use serde_json::{Value, json};
 
 use crate::on_each_database;
@@ -107,7 +108,7 @@ on_each_database! {
 on_each_database! {
     async fn of_two_accounts_that_one_openid_binds_at_once_one_wins(kind: Kind) {
         let world = Arc::new(World::on(kind).await);
-        for round in 0..25 {
+        for round in 0..100 {
             let names = [format!("a{round}"), format!("b{round}")];
             let owners = [world.add_account(&names[0], PASSWORD).await, world.add_account(&names[1], PASSWORD).await];
             let openid = format!("openid{round}");
@@ -144,10 +145,13 @@ on_each_database! {
         world.ask("POST", "/v1/me/phone", &alice, json!({ "code": press["code"] })).await.status(200);
         world.ask("PATCH", "/v1/me", &alice, json!({ "nickName": "小明", "city": "Guangzhou" })).await.status(200);
 
+        let connection = world.database.connect(&world.folder()).await;
+        connection.execute_unprepared("UPDATE users SET level = 2 WHERE nickname = '小明'").await.unwrap();
+
         let bound = world.bind(&alice, "xiaoming").await.status(200).json();
         let info = &bound["userInfo"];
-        assert_eq!((&info["userId"], &info["nickName"], &info["phone"], &info["city"]),
-            (&json!(owner), &json!("小明"), &json!("13800138000"), &json!("Guangzhou")));
+        assert_eq!((&info["userId"], &info["nickName"], &info["phone"], &info["city"], &info["userLevel"]),
+            (&json!(owner), &json!("小明"), &json!("13800138000"), &json!("Guangzhou"), &json!(2)));
         // The person is the account's in every app, also where they come later.
         assert_eq!(user_id(&world.user_of_app(OTHER_APP, "alice2", "union-alice").await), &json!(owner));
 
@@ -246,6 +250,20 @@ on_each_database! {
         // The place that came free is carol's.
         assert_eq!(user_id(&world.bind(&carol, "family").await.status(200).json()), &json!(owner));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_from_before_the_account_unbinds_nobody_else() {
+    let settings = "accounts.registration = true\naccounts.identities_per_app = 2";
+    let world = World::with(crate::world::Kind::Sqlite, settings).await;
+    let before = world.login("alice").await;
+    let mut request = account("family");
+    request["code"] = json!(world.code("alice").await);
+    world.post("/v1/accounts", &request).await.status(201);
+    let bob = world.bind(&world.login("bob").await, "family").await.status(200).json();
+    // It doesn't say whose it is, and the last to log in was bob.
+    world.ask("DELETE", "/v1/me/account", &before, Value::Null).await.refused(401, "token_invalid");
+    assert_eq!(user_id(&world.login("bob").await), user_id(&bob));
 }
 
 on_each_database! {

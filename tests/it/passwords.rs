@@ -136,6 +136,15 @@ on_each_database! {
         }
         world.type_at("203.0.113.9", "xiaoming", PASSWORD).await.refused(429, "too_many_attempts");
         world.type_at("203.0.113.10", "xiaoming", PASSWORD).await.status(200);
+        // Where it has been right before, neighbours don't hold it up.
+        for name in 0..10 {
+            world.type_at("203.0.113.10", &format!("name{name}"), "password1").await.refused(400, "bad_credentials");
+        }
+        world.type_at("203.0.113.10", "other", PASSWORD).await.refused(429, "too_many_attempts");
+        world.type_at("203.0.113.10", "xiaoming", PASSWORD).await.status(200);
+        // And an hour later the address begins anew.
+        world.clock.turn(Duration::from_secs(3601));
+        world.type_at("203.0.113.9", "xiaoming", PASSWORD).await.status(200);
     }
 }
 
@@ -155,6 +164,72 @@ on_each_database! {
 }
 
 on_each_database! {
+    async fn a_password_changed_while_it_was_being_checked_opens_nothing_and_binds_nothing(kind: Kind) {
+        let slow = "accounts.argon2_memory = 19456\naccounts.argon2_passes = 32\naccounts.hash_threads = 1";
+        let world = Arc::new(World::with(kind, slow).await);
+        let id = world.add_account("xiaoming", PASSWORD).await.parse().unwrap();
+        let alice = world.login("alice").await;
+        for bind in [false, true] {
+            let before = world.database.count(&world.folder(), "attempts WHERE failures > 0").await;
+            let (there, session) = (world.clone(), alice.clone());
+            let typed = tokio::spawn(async move {
+                let body = json!({ "username": "xiaoming", "password": PASSWORD });
+                match bind {
+                    false => there.post("/v1/login/password", &body).await,
+                    true => there.ask("PUT", "/v1/me/account", &session, body).await,
+                }
+            });
+            // Counted: so the row has been read, and the hashing begins.
+            while world.database.count(&world.folder(), "attempts WHERE failures > 0").await == before {}
+            world.clock.turn(Duration::from_millis(1));
+            let store = &world.app.rooms.store;
+            let other = PasswordHash::new(crate::world::HASHES[0]);
+            assert!(store.set_password(id, None, &other, world.app.rooms.now()).await.unwrap());
+            let answer = typed.await.unwrap();
+            if bind {
+                answer.refused(503, "busy");
+                assert_eq!(world.login("alice").await["bound"], false);
+            } else {
+                let session = answer.status(200).json();
+                world.ask("GET", "/v1/me", &session, Value::Null).await.refused(401, "token_invalid");
+            }
+            operator::set_password(&world.app.rooms, &store.find_user(id, "").await.unwrap().unwrap(), &Password::new(PASSWORD)).await.unwrap();
+            world.clock.turn(Duration::from_millis(1));
+        }
+    }
+}
+
+on_each_database! {
+    async fn right_passwords_of_two_devices_at_once_are_both_right_each_time(kind: Kind) {
+        let world = Arc::new(World::on(kind).await);
+        world.add_account("xiaoming", PASSWORD).await;
+        for _ in 0..25 {
+            let mut devices = tokio::task::JoinSet::new();
+            for _ in 0..4 {
+                let world = world.clone();
+                devices.spawn(async move { world.type_password("xiaoming", PASSWORD).await.code() });
+            }
+            assert_eq!(devices.join_all().await, [200; 4]);
+        }
+        let left = world.database.count(&world.folder(), "attempts WHERE failures > 0").await;
+        assert_eq!(left, 0, "each took its own back");
+    }
+}
+
+on_each_database! {
+    async fn an_address_that_types_all_the_time_is_told_to_come_again(kind: Kind) {
+        let world = World::with(kind, "accounts.passwords_per_minute = 3").await;
+        world.add_account("xiaoming", PASSWORD).await;
+        for _ in 0..3 {
+            world.type_password("xiaoming", PASSWORD).await.status(200);
+        }
+        world.type_password("xiaoming", PASSWORD).await.refused(429, "too_many_requests");
+        world.clock.turn(Duration::from_secs(20));
+        world.type_password("xiaoming", PASSWORD).await.status(200);
+    }
+}
+
+on_each_database! {
     async fn what_nobody_misses_is_forgotten_after_a_day_and_where_a_password_was_right_after_thirty(kind: Kind) {
         let world = World::on(kind).await;
         world.add_account("xiaoming", PASSWORD).await;
@@ -170,7 +245,9 @@ on_each_database! {
             world.database.count(&world.folder(), "attempts").await
         };
         assert_eq!(tidy().await, 9, "three pairs and names; a pair and a name; the address");
-        world.clock.turn(Duration::from_secs(25 * 3600));
+        world.clock.turn(Duration::from_secs(2 * 3600));
+        assert_eq!(tidy().await, 8, "but for the address");
+        world.clock.turn(Duration::from_secs(23 * 3600));
         assert_eq!(tidy().await, 2, "where it was right");
         world.clock.turn(Duration::from_secs(30 * 24 * 3600));
         assert_eq!(tidy().await, 0);

@@ -21,7 +21,7 @@ pub struct Claims {
     pub client_id: String,
     /// When the user logged in.
     pub auth_time: i64,
-    /// By which WeChat identity the user came (our id of it), where one account may have several in an app.
+    /// By which WeChat identity the user came (our id of it), where they have an account: that may have several in an app.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
     /// How they proved who they are, where it wasn't WeChat: `["pwd"]` for a password (RFC 8176).

@@ -14,7 +14,7 @@ pub(super) async fn run(app: &App, into: &str, from: &str) -> Outcome {
             println!("{from} is now part of {into}; who was logged in as {from} logs in again");
             return Ok(());
         }
-        Merged::Changed => "the user changed meanwhile: try again".to_owned(),
+        Merged::Changed | Merged::Unproven => "the user changed meanwhile: try again".to_owned(),
         Merged::Missing(id) => format!("there is no active user {id}"),
         Merged::BothBound => "both users have an account with a password: unbind one first".to_owned(),
         Merged::TwoPhones => "both have a phone number".to_owned(),

@@ -69,8 +69,8 @@ async fn look(app: &App, named: &str) -> Result<Shown, super::Failure> {
     let apps = app.rooms.store.apps_of(user.id).await.map_err(refused)?;
     let wrong_passwords = match user.username.as_deref().and_then(Username::of) {
         Some(name) => {
-            let count = attempts::against(&app.rooms, &name).await.map_err(refused)?;
-            Wrong { count: count.failures, last_at: count.failed_at }
+            let (count, last_at) = attempts::against(&app.rooms, &name).await.map_err(refused)?;
+            Wrong { count, last_at }
         }
         None => Wrong::default(),
     };

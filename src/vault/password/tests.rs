@@ -86,6 +86,7 @@ fn what_is_no_hash_is_refused_by_name_of_what_would_be_one() {
         "",
         "5f4dcc3b5aa765d61d8327deb882cf99",
         "$2b$04$short",
+        "$2b$04$bxAf/BwKYfi.kxjAk07DGfeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
         "$2x$04$bxAf/BwKYfi.kxjAk07DGeeMY9OPxmavFjNhEBX3z.hcO8zFwFrUC",
         "$argon2id$v=19$m=64,t=1$FsgyKRXoB6GKiRhwkaF48g$x2iZ/N4xFaFtUtqVYl/UZXurfD/11JMqxEaKzlLnot4",
         "$argon2id$v=18$m=64,t=1,p=1$FsgyKRXoB6GKiRhwkaF48g$x2iZ/N4xFaFtUtqVYl/UZXurfD/11JMqxEaKzlLnot4",

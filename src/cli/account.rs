@@ -129,10 +129,11 @@ async fn id(app: &App, named: &str) -> Result<Uuid, Failure> {
     account.map(|account| account.user.id).ok_or_else(|| Failure::Other("no user has this username".into()))
 }
 
-/// What an error means to who typed the command: its advice, or, if it is about the machine, its cause.
+/// What an error means to who typed the command: what is wrong and what to do, or, if it is about the machine, its cause.
 fn refused(error: Error) -> Failure {
     Failure::Other(match error.cause {
         Some(_) => error.to_string(),
-        None => error.advice().en.into_owned(),
+        None if error.detail.is_some() => error.advice().en.into_owned(),
+        None => format!("{}. {}", error.code.title().en, error.advice().en),
     })
 }

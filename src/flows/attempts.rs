@@ -133,8 +133,8 @@ impl Try {
             let windows = [DAY, DAY, HOUR].into_iter();
             Ok(counts.iter().zip(windows).map(|(count, window)| charged(count, window, now)).collect())
         });
-        counted.await?.map_err(|until| too_many(until, now))?;
-        Ok(Self { marks, address: seen.get(2).copied().unwrap_or_default(), at: now })
+        let before = counted.await?.map_err(|until| too_many(until, now))?;
+        Ok(Self { marks, address: before.get(2).copied().unwrap_or_default(), at: now })
     }
 
     /// It was right.

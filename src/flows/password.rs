@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{Password, PasswordHash};
 use crate::store::{Account, Status, User};
-use crate::vault::{self, Place, Verdict};
+use crate::vault::{Place, Verdict};
 
 /// A username and its password, as a client sent them.
 #[derive(Debug, Clone)]
@@ -82,13 +82,7 @@ async fn try_prove(
     let account = rooms.store.find_account(name, origin.app.unwrap_or_default()).await?;
     *whose = account.as_ref().map(|account| account.user.id);
     let counted = Try::at(rooms, &credentials.username, ip, now).await?;
-    let hash = account.as_ref().map(|account| account.hash.clone());
-    if let Some(Account { user, hash }) = &account
-        && let Err(why) = vault::accepted(hash)
-    {
-        tracing::error!(user = %user.id, "the stored hash {why}: run `wxgate account passwd`");
-    }
-    let right = check(rooms, place, &credentials.password, hash).await?;
+    let right = check(rooms, place, &credentials.password, account.as_ref()).await?;
     let (Some(Account { user, hash }), Some(renewed)) = (account, right) else {
         return Err(Code::BadCredentials.into());
     };
@@ -132,7 +126,7 @@ async fn try_change(rooms: &Rooms, caller: &Caller, old: &Password, new: &Passwo
     let counted = Try::at_own(rooms, user.id, now).await?;
     let account = rooms.store.find_account(username, &app.id).await?;
     let account = account.filter(|account| account.user.id == user.id).ok_or(Code::NotBound)?;
-    if check(rooms, place, old, Some(account.hash.clone())).await?.is_none() {
+    if check(rooms, place, old, Some(&account)).await?.is_none() {
         return Err(Code::BadCredentials.into());
     }
     counted.acquit(rooms, now).await?;
@@ -181,13 +175,19 @@ async fn check(
     rooms: &Rooms,
     place: Place,
     password: &Password,
-    stored: Option<PasswordHash>,
+    account: Option<&Account>,
 ) -> Result<Option<Option<PasswordHash>>> {
+    let stored = account.map(|account| account.hash.clone());
     let verdict = rooms.passwords.verify(place, password.clone(), stored).await;
     let verdict =
         verdict.map_err(|_| Error::from(Code::Internal).because("a password could not be checked"))?;
     Ok(match verdict {
         Verdict::Wrong => None,
+        Verdict::Unusable(why) => {
+            let user = account.map(|account| tracing::field::display(account.user.id));
+            tracing::error!(user, "the stored hash {why}: run `wxgate account passwd`");
+            None
+        }
         Verdict::Right => Some(None),
         Verdict::Outdated(hash) => Some(Some(hash)),
     })

@@ -39,12 +39,13 @@ impl Store {
         Ok(in_order(marks, &found.all(&self.read).await.map_err(error::unavailable)?))
     }
 
-    /// Makes of what stands at each of `marks` what `change` says, or of nothing, if it says an error.
+    /// Makes of what stands at each of `marks` what `change` says, and gives what stood there; if it says an error, nothing
+    /// is changed.
     pub async fn recount<E>(
         &self,
         marks: &[Mark],
         change: impl Fn(&[Count]) -> std::result::Result<Vec<Count>, E>,
-    ) -> Result<std::result::Result<(), E>> {
+    ) -> Result<std::result::Result<Vec<Count>, E>> {
         error::in_rounds(|| self.try_recount(marks, &change)).await
     }
 
@@ -52,7 +53,7 @@ impl Store {
         &self,
         marks: &[Mark],
         change: &impl Fn(&[Count]) -> std::result::Result<Vec<Count>, E>,
-    ) -> std::result::Result<std::result::Result<(), E>, DbErr> {
+    ) -> std::result::Result<std::result::Result<Vec<Count>, E>, DbErr> {
         let transaction = self.write.begin().await?;
         let before = locked(&transaction, marks).await?;
         let after = match change(&before) {
@@ -67,7 +68,7 @@ impl Store {
             update.filter(attempts::Column::Mark.eq(mark.clone())).exec(&transaction).await?;
         }
         transaction.commit().await?;
-        Ok(Ok(()))
+        Ok(Ok(before))
     }
 
     /// Forgets what nobody misses: at every thousandth call, and more of it than came since, so that the table stays small

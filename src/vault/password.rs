@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::random;
-use super::stored_hash::{StoredHash, derive};
+use super::stored_hash::{StoredHash, Unusable, derive};
 use crate::secret::{Password, PasswordHash};
 
 mod threads;
@@ -61,6 +61,8 @@ pub struct Place(OwnedSemaphorePermit);
 pub enum Verdict {
     /// It is not the password.
     Wrong,
+    /// The stored hash can't be used, so that nothing is its password.
+    Unusable(Unusable),
     /// It is.
     Right,
     /// It is, and here is its hash of today's kind and cost: the stored one is another.
@@ -145,11 +147,13 @@ impl Shared {
         stored: Option<&PasswordHash>,
         memory: &mut Memory,
     ) -> Result<Verdict, HashError> {
-        // A hash that can't be used is nobody's password; whose it is, only the caller can say.
-        let Some(Ok(known)) = stored.map(StoredHash::read) else {
-            let decoy = StoredHash::read(&self.decoy).map_err(|_| HashError)?;
-            decoy.matches(password, memory.blocks()).map_err(|_| HashError)?;
-            return Ok(Verdict::Wrong);
+        let known = match stored.map(StoredHash::read) {
+            Some(Ok(known)) => known,
+            none => {
+                let decoy = StoredHash::read(&self.decoy).map_err(|_| HashError)?;
+                decoy.matches(password, memory.blocks()).map_err(|_| HashError)?;
+                return Ok(none.and_then(std::result::Result::err).map_or(Verdict::Wrong, Verdict::Unusable));
+            }
         };
         let is_right = match memory.fits(known.memory()) {
             true => known.matches(password, memory.blocks()),

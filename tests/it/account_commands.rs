@@ -308,6 +308,11 @@ on_each_database! {
         assert!(bob.stdout.contains("level           1 (VIP用户)\nphone           none\n"), "{bob:?}");
 
         let disabled = account(&folder, &["disable", "+8613580006666"], "");
+        let audited = |said: &Ended, event: &str| {
+            let line = format!("audit event=\"{event}\" outcome=\"done\" user={id}");
+            assert!(said.stderr.contains(&line), "{event}: {said:?}");
+        };
+        audited(&disabled, "disable");
         assert_eq!((disabled.code, disabled.stdout), (0, format!("{id} is disabled; tokens of before have ended\n")));
         world.ask("GET", "/v1/me", &session, Value::Null).await.refused(401, "token_invalid");
         let code = world.code("openid-of-alice").await;
@@ -315,6 +320,7 @@ on_each_database! {
         assert!(account(&folder, &["show", &id], "").stdout.contains("status          disabled\n"));
         let enabled = account(&folder, &["enable", &id], "");
         assert!(enabled.code == 0 && enabled.stdout.starts_with(&format!("{id} is enabled")), "{enabled:?}");
+        audited(&enabled, "enable");
         assert_eq!(account(&folder, &["disable", "bob"], "").code, 0);
         assert_eq!(world.database.count(&folder, "users WHERE username = 'bob' AND status = 1").await, 1);
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::config::{Config, Problem};
+use crate::config::{self, Config, Problem};
 use crate::flows::Rooms;
 use crate::flows::attempts::Policy;
 use crate::flows::decrypt::Window;
@@ -26,6 +26,13 @@ struct Offline {
     wechat: Wechat,
     vault: Vault,
     tokens: Tokens,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reloaded {
+    /// Something else than keys differs, and waits for a restart.
+    pub wants_restart: bool,
 }
 
 /// Why an App can't be built.
@@ -81,6 +88,24 @@ impl App {
             utc_offset: config.http.utc_offset,
         };
         Ok(Self { config, rooms })
+    }
+
+    /// Takes the keys of another configuration, signing keys and column keys, in place of those in force: all of them or,
+    /// if anything stands against them, none. Says whether something else differs, which only a restart brings.
+    pub fn reload(&self, next: &Config) -> Result<Reloaded, Vec<Problem>> {
+        let rooms = &self.rooms;
+        let tokens = config::Tokens { keys: next.tokens.keys.clone(), ..self.config.tokens.clone() };
+        match (rooms.tokens.next(&tokens, rooms.now()), rooms.vault.next(&next.secrets)) {
+            (Ok(ring), Ok(keys)) => {
+                rooms.tokens.adopt(ring);
+                rooms.vault.adopt(keys);
+            }
+            (ring, keys) => return Err([ring.err(), keys.err()].into_iter().flatten().flatten().collect()),
+        }
+        let mut alike = self.config.clone();
+        alike.tokens.keys.clone_from(&next.tokens.keys);
+        alike.secrets.column_keys.clone_from(&next.secrets.column_keys);
+        Ok(Reloaded { wants_restart: alike.show() != next.show() })
     }
 
     /// Everything that can be said of a configuration without asking anybody: keys read and tested, none missing.

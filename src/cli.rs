@@ -21,6 +21,7 @@ mod dev;
 mod files;
 mod init;
 pub mod migrate;
+mod reload;
 mod serve;
 mod simulate;
 
@@ -96,7 +97,7 @@ pub fn main() -> ExitCode {
         match arguments.command {
             Command::Dev(options) => dev::run(options).await,
             Command::Init(options) => init::run(&options),
-            Command::Serve => serve::run(load(file)?).await,
+            Command::Serve => serve::run(load(file)?, found(file)).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
             Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),

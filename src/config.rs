@@ -67,6 +67,9 @@ pub struct Config {
     pub internal: Internal,
     /// What we say.
     pub log: Log,
+    /// Every file that was read for it, or should have been.
+    #[serde(skip)]
+    pub files: Vec<PathBuf>,
 }
 
 /// `[http]`
@@ -195,6 +198,9 @@ pub struct TokenKey {
     /// Out at once; its file is no longer read, so that a stolen key can be deleted.
     #[serde(default)]
     pub revoked: bool,
+    /// It may sign before siblings' caches can have seen it.
+    #[serde(default)]
+    pub emergency: bool,
     /// What the file holds.
     #[serde(skip, default = "values::unset")]
     pub pem: ConfigSecret,

@@ -1,5 +1,8 @@
-//! What we say: one subscriber, for a person or for a machine.
+//! What we say: one subscriber, for a person or for a machine; and what we count.
 
+use std::sync::OnceLock;
+
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::Layer as _;
 use tracing_subscriber::filter::Targets;
@@ -7,6 +10,35 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{Level, Log, LogFormat};
+
+/// The numbers of this process, once somebody counts.
+static NUMBERS: OnceLock<PrometheusHandle> = OnceLock::new();
+
+/// Begins to count: before, what is counted is lost.
+pub fn count() {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = recorder.handle();
+    if metrics::set_global_recorder(recorder).is_ok() {
+        let _ = NUMBERS.set(handle);
+    }
+    metrics::describe_counter!("wxgate_reloads_total", "Reloads of the keys, by outcome: done, refused");
+    metrics::describe_gauge!(
+        "wxgate_reload_failing",
+        "1 while the configured keys won't do and the ones of before serve on; the log says why"
+    );
+}
+
+/// What has been counted, as Prometheus reads it.
+pub fn numbers() -> String {
+    NUMBERS.get().map(PrometheusHandle::render).unwrap_or_default()
+}
+
+/// Counts a reload.
+pub fn reloaded(done: bool) {
+    metrics::counter!("wxgate_reloads_total", "outcome" => if done { "done" } else { "refused" })
+        .increment(1);
+    metrics::gauge!("wxgate_reload_failing").set(if done { 0.0 } else { 1.0 });
+}
 
 /// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,
 /// because at TRACE some of them name URLs and headers.

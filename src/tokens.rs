@@ -5,9 +5,8 @@
 //! gateway never accepts what a sibling would refuse.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::ArcSwap;
 
 use crate::clock::Timestamp;
 use crate::config::{self, Problem};
@@ -16,6 +15,8 @@ mod issuer;
 mod jwks;
 mod key;
 mod keyring;
+mod ring;
+mod succession;
 
 pub use issuer::{Issued, Subject};
 pub use jwks::Published;
@@ -23,60 +24,43 @@ pub(crate) use key::generate as generate_key;
 pub use verify::{Claims, Refusal};
 
 use issuer::Issuer;
-use key::SigningKey;
-use keyring::{Entry, Keyring};
+use ring::Ring;
 
 /// Everything about tokens.
 pub struct Tokens {
-    ring: Keyring<SigningKey>,
+    ring: ArcSwap<Ring>,
     issuer: Issuer,
     expected: verify::Expected,
-    /// What is published now, until it changes.
-    published: ArcSwapOption<Published>,
 }
+
+/// A set of keys that may follow the one in force.
+pub struct NextRing(Ring);
 
 impl Tokens {
     /// From `[tokens]`; every key that doesn't do is a problem.
     pub fn from_config(config: &config::Tokens, now: Timestamp) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut entries: Vec<Entry<SigningKey>> = Vec::new();
-        // A file that couldn't be read has been reported where it was; a revoked key is as if it weren't listed.
-        let given =
-            config.keys.iter().enumerate().filter(|(_, key)| !key.pem.expose().is_empty() && !key.revoked);
-        for (at, listed) in given {
-            let name = format!("tokens.keys[{at}].file");
-            match SigningKey::from_pem(listed.pem.expose()) {
-                Ok(key) if entries.iter().any(|entry| entry.key.kid() == key.kid()) => {
-                    problems.push(Problem::new(name, "is the same key as another in the list"));
-                }
-                Ok(key) => entries.push(Entry { key, sign_from: listed.sign_from, revoked: false }),
-                Err(text) => problems.push(Problem::new(name, format!("{}: {text}", listed.file.display()))),
-            }
-        }
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let retention = retention(config);
-        let ring =
-            Keyring::new(entries, retention).map_err(|text| vec![Problem::new("tokens.keys", text)])?;
-        if ring.signer(now).is_none() {
-            if config.keys.iter().all(|key| key.pem.expose().is_empty() && !key.revoked) {
-                return Err(problems);
-            }
-            let text = "none signs now: every key is revoked, or its sign_from lies ahead; \
-                        a key without sign_from signs from the beginning";
-            return Err(vec![Problem::new("tokens.keys", text)]);
-        }
         Ok(Self {
-            ring,
+            ring: ArcSwap::from_pointee(Ring::read(config, now)?),
             issuer: Issuer::new(config),
             expected: verify::Expected {
                 issuer: config.issuer.clone(),
                 audience: config.audience.clone(),
                 leeway: config.leeway,
             },
-            published: ArcSwapOption::empty(),
         })
+    }
+
+    /// Another set of keys, if it may follow the one in force. Only `config.keys` is new; the rest is what the gateway was
+    /// started with.
+    pub fn next(&self, config: &config::Tokens, now: Timestamp) -> Result<NextRing, Vec<Problem>> {
+        let mut next = Ring::read(config, now)?;
+        let problems = succession::succeed(&self.ring.load(), &mut next, config, now);
+        if problems.is_empty() { Ok(NextRing(next)) } else { Err(problems) }
+    }
+
+    /// Signs and verifies with these from now on.
+    pub fn adopt(&self, next: NextRing) {
+        self.ring.store(Arc::new(next.0));
     }
 
     /// Signs a token for `subject` at `now`; `jti` is its id.
@@ -86,7 +70,8 @@ impl Tokens {
         jti: uuid::Uuid,
         now: Timestamp,
     ) -> Result<Issued, issuer::CannotSign> {
-        self.issuer.issue(self.ring.signer(now).ok_or(issuer::CannotSign)?, subject, jti, now)
+        let ring = self.ring.load();
+        self.issuer.issue(ring.keys.signer(now).ok_or(issuer::CannotSign)?, subject, jti, now)
     }
 
     /// What a token says, if it counts at `now` by signature, times, issuer and audience.
@@ -96,14 +81,7 @@ impl Tokens {
 
     /// The keys that siblings see at `now`: one snapshot, kept until the ring's next change.
     pub fn published(&self, now: Timestamp) -> Arc<Published> {
-        if let Some(published) = self.published.load_full()
-            && published.is_of(now)
-        {
-            return published;
-        }
-        let published = Arc::new(Published::of(&self.ring, now));
-        self.published.store(Some(published.clone()));
-        published
+        self.ring.load().published(now)
     }
 
     /// The `iss` of every token, a bare origin.
@@ -111,9 +89,14 @@ impl Tokens {
         &self.expected.issuer
     }
 
+    /// The kid of the key that signs at `now`.
+    pub fn signer(&self, now: Timestamp) -> Option<String> {
+        self.ring.load().keys.signer(now).map(|key| key.kid().to_owned())
+    }
+
     /// Whether a key signs at `now`.
     pub fn can_sign(&self, now: Timestamp) -> bool {
-        self.ring.signer(now).is_some()
+        self.ring.load().keys.signer(now).is_some()
     }
 }
 
@@ -121,10 +104,4 @@ impl std::fmt::Debug for Tokens {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tokens").field("issuer", &self.expected.issuer).finish_non_exhaustive()
     }
-}
-
-/// How long a superseded key stays published: the last token it signed may live a ttl, clocks may be a leeway apart,
-/// and a sibling may have fetched the keys a cache's life ago.
-fn retention(config: &config::Tokens) -> Duration {
-    config.ttl.saturating_add(config.leeway).saturating_add(config.verifier_cache)
 }

@@ -4,7 +4,11 @@
 //! caller names the [`Cell`] (table, column, row), and a ciphertext opens in that cell and in no other. Refuses to know
 //! whose password it is.
 
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::{hkdf, hmac};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -71,44 +75,70 @@ impl std::error::Error for OpenError {}
 
 /// Seals and opens columns. Clone-free: one for the process.
 pub struct Vault {
-    /// The first seals, all open.
-    keys: Vec<ColumnKey>,
+    /// The first seals, all open; swapped as a whole.
+    keys: ArcSwap<Vec<ColumnKey>>,
     index: hmac::Key,
 }
+
+/// A list of column keys that may follow the one in force.
+pub struct NextKeys(Vec<ColumnKey>);
 
 struct ColumnKey {
     id: String,
     secret: hkdf::Prk,
+    /// Tells whether two lists mean the same key by one id.
+    check: [u8; 32],
 }
 
 impl Vault {
     /// From `[secrets]`; every key that doesn't do is a problem.
     pub fn from_config(secrets: &Secrets) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let mut keys = Vec::new();
-        // What is missing altogether has been reported where it was read.
-        let given =
-            secrets.column_keys.iter().enumerate().filter(|(_, key)| !key.material.expose().is_empty());
-        for (at, key) in given {
-            match key_of(key.material.expose()) {
-                Ok(secret) => {
-                    // RFC 5869: extract once, expand per cell.
-                    let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&secret);
-                    keys.push(ColumnKey { id: key.id.clone(), secret });
-                }
-                Err(text) => problems.push(Problem::new(format!("secrets.column_keys[{at}].key"), text)),
-            }
-        }
+        let (keys, mut problems) = column_keys(secrets);
         let index = match secrets.index.expose() {
             "" => None,
             text => key_of(text).map_err(|text| problems.push(Problem::new("secrets.index_key", text))).ok(),
         };
         match index {
-            Some(secret) if problems.is_empty() => {
-                Ok(Self { keys, index: hmac::Key::new(hmac::HMAC_SHA256, &secret) })
-            }
+            Some(secret) if problems.is_empty() => Ok(Self {
+                keys: ArcSwap::from_pointee(keys),
+                index: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+            }),
             _ => Err(problems),
         }
+    }
+
+    /// Another list of column keys, if it may follow the one in force. A key that nobody knew can't seal at once: another
+    /// replica, which reloads a little later, couldn't open it.
+    pub fn next(&self, secrets: &Secrets) -> Result<NextKeys, Vec<Problem>> {
+        let (keys, mut problems) = column_keys(secrets);
+        let known = self.keys.load();
+        for (at, key) in keys.iter().enumerate() {
+            let name = format!("secrets.column_keys[{at}]");
+            match known.iter().find(|old| old.id == key.id) {
+                Some(old) if old.check != key.check => {
+                    let text = format!("{:?} is another key than before: a new key takes a new id", key.id);
+                    problems.push(Problem::new(format!("{name}.key"), text));
+                }
+                None if at == 0 => {
+                    let text = format!(
+                        "{:?} is new and would seal at once: list it behind the first until every replica has it, \
+                         then move it up",
+                        key.id
+                    );
+                    problems.push(Problem::new(name, text));
+                }
+                _ => {}
+            }
+        }
+        if keys.is_empty() && problems.is_empty() {
+            problems.push(Problem::new("secrets.column_keys", "no column key"));
+        }
+        if problems.is_empty() { Ok(NextKeys(keys)) } else { Err(problems) }
+    }
+
+    /// Seals and opens with these from now on.
+    pub fn adopt(&self, next: NextKeys) {
+        self.keys.store(Arc::new(next.0));
     }
 
     /// Seals with the first key.
@@ -116,7 +146,8 @@ impl Vault {
     /// # Errors
     /// Only where no key is configured or the cryptographic library fails; neither happens after start-up.
     pub fn seal(&self, cell: &Cell<'_>, plain: &[u8]) -> Result<Sealed, aws_lc_rs::error::Unspecified> {
-        let key = self.keys.first().ok_or(aws_lc_rs::error::Unspecified)?;
+        let keys = self.keys.load();
+        let key = keys.first().ok_or(aws_lc_rs::error::Unspecified)?;
         let name = cell.name();
         let nonce: [u8; envelope::NONCE] = random::bytes();
         let mut body = plain.to_vec();
@@ -131,7 +162,8 @@ impl Vault {
     /// Opens with whichever key sealed it.
     pub fn open(&self, cell: &Cell<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let envelope = envelope::read(sealed).map_err(OpenError::Malformed)?;
-        let key = self.keys.iter().find(|key| key.id == envelope.key_id);
+        let keys = self.keys.load();
+        let key = keys.iter().find(|key| key.id == envelope.key_id);
         let key = key.ok_or_else(|| OpenError::UnknownKey(envelope.key_id.to_owned()))?;
         let name = cell.name();
         let mut body = Zeroizing::new(envelope.body.to_vec());
@@ -152,6 +184,27 @@ impl Vault {
         context.update(plain);
         context.sign().as_ref()[..16].to_vec()
     }
+}
+
+/// The configured keys that do, and what is wrong with the others.
+fn column_keys(secrets: &Secrets) -> (Vec<ColumnKey>, Vec<Problem>) {
+    let mut problems = Vec::new();
+    let mut keys = Vec::new();
+    // What is missing altogether has been reported where it was read.
+    let given = secrets.column_keys.iter().enumerate().filter(|(_, key)| !key.material.expose().is_empty());
+    for (at, key) in given {
+        match key_of(key.material.expose()) {
+            Ok(secret) => {
+                let mut check = [0; 32];
+                check.copy_from_slice(digest(&SHA256, &secret).as_ref());
+                // RFC 5869: extract once, expand per cell.
+                let secret = hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&secret);
+                keys.push(ColumnKey { id: key.id.clone(), secret, check });
+            }
+            Err(text) => problems.push(Problem::new(format!("secrets.column_keys[{at}].key"), text)),
+        }
+    }
+    (keys, problems)
 }
 
 /// The AES key of one cell (RFC 5869 expand). Random 96-bit nonces are good for 2³² messages a key (NIST SP 800-38D

@@ -1,17 +1,22 @@
 //! `wxgate serve`
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Failure, Outcome, asked_to_end, clock, listen, migrate};
+use super::{Failure, Outcome, asked_to_end, clock, listen, migrate, reload};
 use crate::app::App;
 use crate::config::Config;
 use crate::{http, telemetry};
 
-pub(super) async fn run(config: Config) -> Outcome {
+pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
     let clock = clock();
     telemetry::init(&config.log);
+    telemetry::count();
+    // From the start: a change made while the doors open is one.
+    let watched = reload::Watched::of(file, &config);
+    let hangups = reload::hangups()?;
     let public_side = listen("http.listen", config.http.listen).await?;
     let internal_side = listen("http.internal_listen", config.http.internal_listen).await?;
     if config.database.migrate_on_start {
@@ -23,6 +28,7 @@ pub(super) async fn run(config: Config) -> Outcome {
     }
     let app = Arc::new(App::build(config, clock).await?);
     announce(&app, &public_side, &internal_side);
+    tokio::spawn(reload::watch(app.clone(), watched, hangups));
     let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
 }
@@ -36,7 +42,7 @@ fn announce(app: &App, public_side: &TcpListener, internal_side: &TcpListener) {
         listener.local_addr().map_or_else(|_| "?".into(), |address| address.to_string())
     };
     tracing::info!(listen = bound(public_side), issuer = rooms.tokens.issuer(), "public side");
-    tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz");
+    tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz, /metrics");
     tracing::info!(kind = rooms.store.kind(), "database");
     tracing::info!(base_url = config.wechat.base_url, apps = apps.join(", "), "WeChat");
     let published = rooms.tokens.published(rooms.now());

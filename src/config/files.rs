@@ -7,7 +7,7 @@ use crate::secret::{AppSecret, ConfigSecret};
 
 /// Reads every secret and key file; what can't be read becomes a problem.
 pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<Problem>) {
-    let mut reader = Reader { directory, problems };
+    let mut reader = Reader { directory, problems, files: Vec::new() };
 
     let database = &mut config.database;
     let inline = database.url.take();
@@ -58,11 +58,13 @@ pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<
             credential.bearer = text;
         }
     }
+    config.files = reader.files;
 }
 
 struct Reader<'r> {
     directory: &'r Path,
     problems: &'r mut Vec<Problem>,
+    files: Vec<PathBuf>,
 }
 
 impl Reader<'_> {
@@ -96,6 +98,7 @@ impl Reader<'_> {
     }
 
     fn file(&mut self, key: &str, path: &Path) -> Option<ConfigSecret> {
+        self.files.push(path.to_owned());
         match std::fs::read_to_string(path) {
             Ok(text) if text.trim().is_empty() => self.problem(key, &format!("{} is empty", path.display())),
             Ok(text) => Some(ConfigSecret::new(text.trim())),

@@ -51,7 +51,7 @@ impl Config {
             if let Some(instant) = key.sign_from {
                 line(format!("sign_from = {instant}"));
             }
-            line(format!("revoked = {}", key.revoked));
+            line(format!("revoked = {}\nemergency = {}", key.revoked, key.emergency));
         }
         line("\n[secrets]\nindex_key = \"(redacted)\"".into());
         for key in &self.secrets.column_keys {

@@ -1,11 +1,13 @@
-//! `/livez` and `/readyz` of the internal listener.
+//! `/livez`, `/readyz` and `/metrics` of the internal listener.
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderName, StatusCode};
 use serde::Serialize;
 
 use super::AppState;
+use crate::telemetry;
 
 #[derive(Serialize)]
 pub(super) struct Readiness {
@@ -18,6 +20,11 @@ pub(super) struct Readiness {
 /// The process runs. Never asks anybody: a restart wouldn't mend what they say.
 pub(super) async fn livez() -> &'static str {
     "ok\n"
+}
+
+/// What was counted, in Prometheus' text format.
+pub(super) async fn metrics() -> ([(HeaderName, &'static str); 1], String) {
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], telemetry::numbers())
 }
 
 /// A login could succeed now, as far as this process can tell (WeChat is not asked).

@@ -34,7 +34,10 @@ pub fn public(app: Arc<App>) -> Router {
 /// The internal side: never reachable from outside.
 pub fn internal(app: Arc<App>) -> Router {
     let state = AppState(app);
-    let router = Router::new().route("/livez", get(health::livez)).route("/readyz", get(health::readyz));
+    let router = Router::new()
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/metrics", get(health::metrics));
     framed(guarded(router, &state), &state)
 }
 

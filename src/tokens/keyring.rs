@@ -2,7 +2,7 @@
 //!
 //! - **Signs**: the key with the latest `sign_from` that has passed.
 //! - **Published** (and accepted): every key not yet superseded, and a superseded one for the retention after that.
-//! - A **revoked** key is out, as if it had never been listed.
+//! - A **revoked** key never comes in here: it is as if it had never been listed (`ring` leaves it out).
 
 use std::time::Duration;
 
@@ -13,10 +13,9 @@ pub(super) struct Entry<K> {
     pub(super) key: K,
     /// None: from the beginning.
     pub(super) sign_from: Option<Timestamp>,
-    pub(super) revoked: bool,
 }
 
-/// The keys in the order in which they sign; revoked ones are gone.
+/// The keys in the order in which they sign.
 pub(super) struct Keyring<K> {
     keys: Vec<(Timestamp, K)>,
     retention: Duration,
@@ -25,9 +24,8 @@ pub(super) struct Keyring<K> {
 impl<K> Keyring<K> {
     /// Two keys that would begin to sign at one instant are refused: no order in a file should decide that.
     pub(super) fn new(entries: Vec<Entry<K>>, retention: Duration) -> Result<Self, String> {
-        let live = entries.into_iter().filter(|entry| !entry.revoked);
-        let mut keys: Vec<(Timestamp, K)> =
-            live.map(|entry| (entry.sign_from.unwrap_or(Timestamp::MIN), entry.key)).collect();
+        let begin = |entry: Entry<K>| (entry.sign_from.unwrap_or(Timestamp::MIN), entry.key);
+        let mut keys: Vec<(Timestamp, K)> = entries.into_iter().map(begin).collect();
         keys.sort_by_key(|(sign_from, _)| *sign_from);
         for pair in keys.windows(2) {
             if pair[0].0 == pair[1].0 {
@@ -62,9 +60,20 @@ impl<K> Keyring<K> {
         (0..self.keys.len()).filter_map(|at| self.gone_from(at)).filter(|gone| *gone > now).min()
     }
 
+    /// Every key with the instant from which it signs and the one from which its successor does.
+    pub(super) fn schedule(&self) -> impl Iterator<Item = (&K, Timestamp, Option<Timestamp>)> {
+        let successor = |at: usize| self.keys.get(at + 1).map(|(sign_from, _)| *sign_from);
+        self.keys.iter().enumerate().map(move |(at, (sign_from, key))| (key, *sign_from, successor(at)))
+    }
+
+    /// When a key whose successor began to sign at `superseded` stops being published.
+    pub(super) fn gone_after(&self, superseded: Timestamp) -> Timestamp {
+        after(superseded, self.retention)
+    }
+
     /// When the key at this place stops being published: the retention after its successor begins to sign.
     fn gone_from(&self, at: usize) -> Option<Timestamp> {
-        self.keys.get(at + 1).map(|(superseded, _)| after(*superseded, self.retention))
+        self.keys.get(at + 1).map(|(superseded, _)| self.gone_after(*superseded))
     }
 }
 
@@ -80,12 +89,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn ring(keys: &[(char, Option<i64>, bool)]) -> Result<Keyring<char>, String> {
-        let entries = keys.iter().map(|(key, from, revoked)| Entry {
-            key: *key,
-            sign_from: from.map(at),
-            revoked: *revoked,
-        });
+    fn ring(keys: &[(char, Option<i64>)]) -> Result<Keyring<char>, String> {
+        let entries = keys.iter().map(|(key, from)| Entry { key: *key, sign_from: from.map(at) });
         Keyring::new(entries.collect(), RETENTION)
     }
 
@@ -95,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_new_key_is_published_from_the_start_signs_on_time_and_the_old_one_stays_for_the_retention() {
-        let ring = ring(&[('b', Some(1000), false), ('a', None, false)]).unwrap();
+        let ring = ring(&[('b', Some(1000)), ('a', None)]).unwrap();
         assert_eq!((ring.signer(at(999)), published(&ring, 999).as_str()), (Some(&'a'), "ab"));
         assert_eq!((ring.signer(at(1000)), published(&ring, 1000).as_str()), (Some(&'b'), "ab"));
         assert_eq!(published(&ring, 1099), "ab");
@@ -104,16 +109,9 @@ mod tests {
     }
 
     #[test]
-    fn a_revoked_key_is_out_at_once_and_the_one_before_it_signs_again() {
-        let ring = ring(&[('a', None, false), ('b', Some(1000), true)]).unwrap();
-        assert_eq!((ring.signer(at(5000)), published(&ring, 5000).as_str()), (Some(&'a'), "a"));
-    }
-
-    #[test]
     fn two_keys_that_would_begin_at_one_instant_are_refused() {
-        assert!(ring(&[('a', None, false), ('b', None, false)]).is_err());
-        assert!(ring(&[('a', Some(5), false), ('b', Some(5), false)]).is_err());
-        assert!(ring(&[('a', Some(5), false), ('b', Some(5), true)]).is_ok());
+        assert!(ring(&[('a', None), ('b', None)]).is_err());
+        assert!(ring(&[('a', Some(5)), ('b', Some(5))]).is_err());
     }
 
     proptest! {
@@ -121,8 +119,8 @@ mod tests {
         fn there_is_always_a_signer_it_is_published_and_nothing_it_signed_is_dropped_early(
             starts in proptest::collection::btree_set(1i64..10_000, 0..8), now in 0i64..12_000,
         ) {
-            let keys: Vec<Entry<i64>> = std::iter::once(Entry { key: 0, sign_from: None, revoked: false })
-                .chain(starts.iter().map(|s| Entry { key: *s, sign_from: Some(at(*s)), revoked: false }))
+            let keys: Vec<Entry<i64>> = std::iter::once(Entry { key: 0, sign_from: None })
+                .chain(starts.iter().map(|s| Entry { key: *s, sign_from: Some(at(*s)) }))
                 .collect();
             let ring = Keyring::new(keys, RETENTION).unwrap();
             let signer = *ring.signer(at(now)).unwrap();

@@ -14,10 +14,11 @@ fn vault(ids: &[&str]) -> Vault {
             ColumnKey {
                 id: (*id).to_owned(),
                 secret: hkdf::Salt::new(hkdf::HKDF_SHA256, b"wxgate/column").extract(&material),
+                check: [id.as_bytes()[1]; 32],
             }
         })
         .collect();
-    Vault { keys, index: hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]) }
+    Vault { keys: ArcSwap::from_pointee(keys), index: hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]) }
 }
 
 #[test]

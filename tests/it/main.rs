@@ -25,6 +25,7 @@ mod migrations;
 mod passwords;
 mod person;
 mod phone_numbers;
+mod reload;
 mod sealed;
 mod tokens;
 mod wechat_data;

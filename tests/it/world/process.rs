@@ -97,6 +97,12 @@ impl Process {
         &self.printed
     }
 
+    /// Asks it to reload (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    }
+
     /// Ends it at once, wherever it is (SIGKILL).
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -1,0 +1,120 @@
+//! Keys change while `wxgate serve` runs: on SIGHUP, and when a file that the configuration was read from changes.
+//!
+//! Files are read and compared rather than watched: secret mounts swap links and bind over, which inotify doesn't see. A
+//! configuration that won't do changes nothing; it is tried again when a file changes again, so that a file caught half
+//! written heals by itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{Context, SHA256};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use super::{Failure, inspect};
+use crate::app::App;
+use crate::config::{Config, Problem};
+use crate::telemetry;
+
+/// How often the files are looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The files of a configuration, and what was in them when they were last read.
+pub(super) struct Watched {
+    file: Option<PathBuf>,
+    keys: Vec<PathBuf>,
+    content: [u8; 32],
+}
+
+impl Watched {
+    /// `config` as it was just read from `file`.
+    pub(super) fn of(file: Option<PathBuf>, config: &Config) -> Self {
+        let mut watched = Self { file, keys: config.files.clone(), content: [0; 32] };
+        watched.content = watched.read();
+        watched
+    }
+
+    /// A fingerprint of every file, one that can't be read included.
+    fn read(&self) -> [u8; 32] {
+        let mut all = Context::new(&SHA256);
+        for path in self.file.iter().chain(&self.keys) {
+            match std::fs::read(path) {
+                Ok(bytes) => {
+                    all.update(&(bytes.len() as u64).to_be_bytes());
+                    all.update(&zeroize::Zeroizing::new(bytes));
+                }
+                Err(error) => all.update(error.kind().to_string().as_bytes()),
+            }
+        }
+        let mut content = [0; 32];
+        content.copy_from_slice(all.finish().as_ref());
+        content
+    }
+
+    /// Whether anything differs since the last look.
+    fn changed(&mut self) -> bool {
+        let content = self.read();
+        std::mem::replace(&mut self.content, content) != content
+    }
+}
+
+/// SIGHUP from now on asks for a reload, and no longer ends the process.
+pub(super) fn hangups() -> Result<Signal, Failure> {
+    signal(SignalKind::hangup()).map_err(|error| Failure::Other(format!("SIGHUP can't be heard: {error}")))
+}
+
+/// Reloads whenever there is a reason to.
+pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Signal) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let asked = tokio::select! { _ = hangups.recv() => true, _ = ticks.tick() => false };
+        let app = app.clone();
+        let turn = tokio::task::spawn_blocking(move || {
+            if watched.changed() || asked {
+                reload(&app, &mut watched);
+            }
+            watched
+        });
+        match turn.await {
+            Ok(next) => watched = next,
+            Err(_) => return,
+        }
+    }
+}
+
+fn reload(app: &App, watched: &mut Watched) {
+    let (mut config, mut problems) = inspect(watched.file.as_deref());
+    // Also of one that won't do: what is missing in it may come.
+    if let Some(files) = config.as_ref().map(|config| &config.files).filter(|files| **files != watched.keys) {
+        watched.keys.clone_from(files);
+        // Looked at before it is read, so that no change falls in between.
+        watched.content = watched.read();
+        (config, problems) = inspect(watched.file.as_deref());
+    }
+    let taken = match config {
+        Some(config) if problems.is_empty() => app.reload(&config),
+        _ => Err(problems),
+    };
+    telemetry::reloaded(taken.is_ok());
+    match taken {
+        Ok(done) => {
+            let rooms = &app.rooms;
+            let now = rooms.now();
+            let published = rooms.tokens.published(now).keys().len();
+            tracing::info!(published, signs = rooms.tokens.signer(now), "keys reloaded");
+            if done.wants_restart {
+                tracing::warn!("other settings than keys differ as well: they take effect at the next start");
+            }
+        }
+        Err(problems) => refused(&problems),
+    }
+}
+
+fn refused(problems: &[Problem]) {
+    for Problem { key, text } in problems {
+        tracing::error!(setting = key, "not reloaded: {text}");
+    }
+    tracing::error!("the keys of before serve on; mend the above, `wxgate config check` says if it will do");
+}

@@ -1,0 +1,87 @@
+//! May this set of keys follow that one? Pure: (old, new, now) to what stands against it.
+//!
+//! Two rules, so that no token is refused anywhere because keys were changed:
+//! - **Nothing is dropped early.** A key that has signed stays published until its last token has ended.
+//! - **Nothing signs unseen.** A key signs only once every sibling's cache has had the time to see it; one marked
+//!   `emergency` may sign at once.
+//!
+//! A key marked `revoked` is the exception from the first: its tokens are to be refused.
+
+use std::time::Duration;
+
+use super::ring::Ring;
+use crate::clock::{Timestamp, after};
+use crate::config::{self, Problem};
+
+/// For replicas that reload one after the other, and for clocks.
+const SLACK: Duration = Duration::from_secs(5 * 60);
+
+/// Carries over since when each key is published, and says what stands against `new` following `old` at `now`.
+pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {
+    let known: Vec<&str> = old.keys.published(now).map(|key| key.kid()).collect();
+    for (kid, listed) in &mut new.listed {
+        let before = old.listed.get(kid).filter(|_| known.contains(&kid.as_str()));
+        listed.since = before.map_or(now, |before| before.since);
+    }
+    let mut problems = dropped(old, new, config, now);
+    problems.extend(unseen(old, new, config, now));
+    problems
+}
+
+/// Keys whose tokens still count, and which would be gone.
+fn dropped(old: &Ring, new: &Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {
+    let life = config.ttl.saturating_add(config.leeway);
+    let mut problems = Vec::new();
+    for (key, sign_from, superseded) in old.keys.schedule() {
+        let Some(listed) = old.listed.get(key.kid()).filter(|_| sign_from <= now) else { continue };
+        let needed_until = after(superseded.map_or(now, |superseded| superseded.min(now)), life);
+        let revoked = config.keys.iter().any(|each| each.revoked && each.file == listed.file);
+        if needed_until <= now || revoked {
+            continue;
+        }
+        let gone = match new.keys.schedule().find(|(each, ..)| each.kid() == key.kid()) {
+            Some((.., None)) => continue,
+            Some((.., Some(superseded))) => new.keys.gone_after(superseded),
+            None => now,
+        };
+        if gone < needed_until {
+            let text = format!(
+                "the key of {} has signed tokens that count until {}, and would no longer be published: leave it \
+                 listed as it was until then (`revoked = true` ends its tokens at once)",
+                listed.file.display(),
+                whole(needed_until)
+            );
+            problems.push(Problem::new("tokens.keys", text));
+        }
+    }
+    problems
+}
+
+/// Keys that would sign before siblings can have fetched them.
+fn unseen(old: &Ring, new: &Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {
+    let lead = config.verifier_cache.saturating_add(SLACK);
+    let signer = old.keys.signer(now).map(|key| key.kid());
+    let mut problems = Vec::new();
+    for (key, sign_from, superseded) in new.keys.schedule() {
+        let over = superseded.is_some_and(|superseded| superseded <= now);
+        let Some(listed) = new.listed.get(key.kid()).filter(|_| !over && signer != Some(key.kid())) else {
+            continue;
+        };
+        let earliest = after(listed.since, lead);
+        if sign_from.max(now) < earliest && !listed.emergency {
+            let text = format!(
+                "{} would sign before siblings have seen it: they may keep the keys they fetched for \
+                 tokens.verifier_cache. Set sign_from = {} or later, or emergency = true if it must be sooner",
+                listed.file.display(),
+                whole(after(earliest, Duration::from_secs(60)))
+            );
+            problems.push(Problem::new(format!("tokens.keys[{}].sign_from", listed.at), text));
+        }
+    }
+    problems
+}
+
+/// In whole seconds, as one writes it into a file.
+fn whole(instant: Timestamp) -> Timestamp {
+    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
+}

@@ -1,0 +1,272 @@
+//! Keys change under a running gateway: what may follow what, and what happens to a set that won't do.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use wxgate::config::{self, Layers};
+
+use crate::world::process::{Process, run};
+use crate::world::{Kind, World, keys};
+
+/// The world's configuration with another list of signing keys, as an operator would have edited the file.
+fn reload(world: &World, list: &str) -> Result<bool, String> {
+    let file = world.folder().join("wxgate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let lines = text.lines().map(|line| {
+        if line.trim_start().starts_with("tokens.keys") {
+            format!("tokens.keys = [{list}]")
+        } else {
+            line.into()
+        }
+    });
+    std::fs::write(&file, lines.collect::<Vec<String>>().join("\n")).unwrap();
+    let told = |problems: Vec<config::Problem>| {
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let config = config::load(&Layers { file: Some(file), ..Layers::default() }).map_err(told)?;
+    world.app.reload(&config).map(|done| done.wants_restart).map_err(told)
+}
+
+async fn with_second_key() -> World {
+    let world = World::on(Kind::Sqlite).await;
+    std::fs::write(world.folder().join("second.pem"), keys::p256()).unwrap();
+    world
+}
+
+async fn published(world: &World) -> usize {
+    world.get("/.well-known/jwks.json", &[]).await.json()["keys"].as_array().unwrap().len()
+}
+
+async fn me(world: &World, session: &Value) -> u16 {
+    world.ask("GET", "/v1/me", session, Value::Null).await.code()
+}
+
+const FIRST: &str = "{ file = \"first.pem\" }";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_key_signs_once_every_cache_has_seen_it_and_never_sooner() {
+    // The world begins at 2026-11-01T02:26:40Z; siblings may keep keys for an hour.
+    let world = with_second_key().await;
+    for soon in ["2026-11-01T03:31:00Z", "2026-11-01T02:00:00Z"] {
+        let refused = reload(&world, &format!("{FIRST}, {{ file = \"second.pem\", sign_from = {soon} }}"));
+        let refused = refused.unwrap_err();
+        assert!(refused.contains("tokens.keys[1].sign_from") && refused.contains("emergency"), "{refused}");
+        // The advice, taken, works.
+        assert!(refused.contains("sign_from = 2026-11-01T03:32:40Z or later"), "{refused}");
+        assert_eq!(published(&world).await, 1);
+    }
+    let both = format!("{FIRST}, {{ file = \"second.pem\", sign_from = 2026-11-01T03:32:40Z }}");
+    assert_eq!(reload(&world, &both), Ok(false));
+    assert_eq!(published(&world).await, 2);
+    let signer = || world.app.rooms.tokens.signer(world.app.rooms.now()).unwrap();
+    let first = signer();
+    let session = world.login("alice").await;
+    world.clock.turn(Duration::from_secs(65 * 60 + 59));
+    assert_eq!(signer(), first);
+    // Moved forward, now that it has been published long enough.
+    let now = format!("{FIRST}, {{ file = \"second.pem\", sign_from = 2026-11-01T03:32:00Z }}");
+    assert_eq!(reload(&world, &now), Ok(false));
+    assert_ne!(signer(), first);
+    assert_eq!(me(&world, &session).await, 200, "and the old token counts");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_whose_tokens_still_count_can_not_be_dropped_but_can_be_revoked() {
+    let world = with_second_key().await;
+    let both = format!("{FIRST}, {{ file = \"second.pem\", sign_from = 2026-11-01T04:00:00Z }}");
+    assert_eq!(reload(&world, &both), Ok(false));
+    world.clock.turn(Duration::from_secs(2 * 3600));
+    let session = world.login("alice").await;
+    // The second has signed since 04:00; the first's last token ended at 06:00:30.
+    let refused = reload(&world, "{ file = \"second.pem\" }").unwrap_err();
+    assert!(refused.contains("first.pem") && refused.contains("2026-11-01T06:00:30Z"), "{refused}");
+    // The same file with another key in it is a drop as well.
+    std::fs::rename(world.folder().join("first.pem"), world.folder().join("kept.pem")).unwrap();
+    std::fs::write(world.folder().join("first.pem"), keys::p256()).unwrap();
+    assert!(reload(&world, &both).unwrap_err().contains("first.pem"));
+    std::fs::rename(world.folder().join("kept.pem"), world.folder().join("first.pem")).unwrap();
+    assert_eq!(me(&world, &session).await, 200);
+    assert_eq!(published(&world).await, 2);
+
+    world.clock.turn(Duration::from_secs(95 * 60));
+    assert_eq!(
+        reload(&world, "{ file = \"second.pem\" }"),
+        Ok(false),
+        "two hours and the leeway later it may go"
+    );
+    assert_eq!(published(&world).await, 1);
+
+    // Stolen: the third signs at once, the second's tokens end at once.
+    let session = world.login("alice").await;
+    std::fs::write(world.folder().join("third.pem"), keys::p256()).unwrap();
+    std::fs::remove_file(world.folder().join("second.pem")).unwrap();
+    let emergency = "{ file = \"second.pem\", revoked = true }, { file = \"third.pem\" }";
+    assert!(reload(&world, emergency).unwrap_err().contains("emergency = true"));
+    let emergency = "{ file = \"second.pem\", revoked = true }, { file = \"third.pem\", emergency = true }";
+    assert_eq!(reload(&world, emergency), Ok(false));
+    assert_eq!(me(&world, &session).await, 401);
+    assert_eq!(me(&world, &world.login("alice").await).await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_column_key_opens_first_and_seals_later_and_an_id_means_one_key() {
+    let world = World::on(Kind::Sqlite).await;
+    for name in ["k2.key", "other.key"] {
+        std::fs::write(world.folder().join(name), keys::random_base64()).unwrap();
+    }
+    let file = world.folder().join("wxgate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let take = |list: &str| {
+        let lines = text.lines().map(|line| {
+            if line.contains("secrets.column_keys") {
+                format!("secrets.column_keys = [{list}]")
+            } else {
+                line.into()
+            }
+        });
+        std::fs::write(&file, lines.collect::<Vec<String>>().join("\n")).unwrap();
+        let config = config::load(&Layers { file: Some(file.clone()), ..Layers::default() }).unwrap();
+        world.app.reload(&config).map_err(|problems| format!("{problems:?}"))
+    };
+    let (k1, k2) = ("{ id = \"k1\", file = \"column.key\" }", "{ id = \"k2\", file = \"k2.key\" }");
+    assert!(take(&format!("{k2}, {k1}")).unwrap_err().contains("list it behind the first"));
+    assert!(take("{ id = \"k1\", file = \"other.key\" }").unwrap_err().contains("a new key takes a new id"));
+    take(&format!("{k1}, {k2}")).unwrap();
+    take(&format!("{k2}, {k1}")).unwrap();
+    world.login("alice").await;
+    let cell = wxgate::vault::Cell { table: "t", column: "c", row: &["r"] };
+    let sealed = world.app.rooms.vault.seal(&cell, b"x").unwrap();
+    assert_eq!(&sealed.as_bytes()[2..4], b"k2");
+}
+
+/// An edit that no reload can take: what is done to the folder, what the log must then say, and what undoes it.
+type Fault = (&'static str, fn(&Path), &'static str, fn(&Path));
+
+fn edit(folder: &Path, from: &str, to: &str) {
+    let file = folder.join("wxgate.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{text}");
+    std::fs::write(&file, text.replace(from, to)).unwrap();
+}
+
+fn key_file(folder: &Path) -> std::path::PathBuf {
+    let mut found = std::fs::read_dir(folder.join("keys")).unwrap().map(|entry| entry.unwrap().path());
+    found.find(|path| path.extension().is_some_and(|extension| extension == "pem")).unwrap()
+}
+
+fn keep(folder: &Path) -> String {
+    let pem = std::fs::read_to_string(key_file(folder)).unwrap();
+    std::fs::write(folder.join("kept"), &pem).unwrap();
+    pem
+}
+
+fn restore(folder: &Path) {
+    let mut name = std::fs::read_to_string(folder.join("name")).unwrap();
+    name.truncate(name.trim_end().len());
+    std::fs::copy(folder.join("kept"), folder.join("keys").join(name)).unwrap();
+}
+
+const FAULTS: [Fault; 5] = [
+    (
+        "a garbage PEM",
+        |folder| {
+            keep(folder);
+            std::fs::write(
+                key_file(folder),
+                "-----BEGIN PRIVATE KEY-----\nZ2FyYmFnZQ==\n-----END PRIVATE KEY-----\n",
+            )
+            .unwrap();
+        },
+        "tokens.keys[0].file",
+        restore,
+    ),
+    (
+        "a file caught half written",
+        |folder| {
+            let pem = keep(folder);
+            std::fs::write(key_file(folder), &pem[..pem.len() / 2]).unwrap();
+        },
+        "is no PEM that can be read",
+        restore,
+    ),
+    (
+        "a missing file",
+        |folder| {
+            keep(folder);
+            std::fs::remove_file(key_file(folder)).unwrap();
+        },
+        "can't be read",
+        restore,
+    ),
+    (
+        "an unknown field",
+        |folder| edit(folder, "[[tokens.keys]]\n", "[[tokens.keys]]\nsign_form = 2030-01-01T00:00:00Z\n"),
+        "sign_form",
+        |folder| edit(folder, "sign_form = 2030-01-01T00:00:00Z\n", ""),
+    ),
+    (
+        "a setting that stands twice",
+        |folder| edit(folder, "audience = [\"api\"]\n", "audience = [\"api\"]\naudience = [\"api\"]\n"),
+        "can't be read as TOML",
+        |folder| edit(folder, "audience = [\"api\"]\naudience = [\"api\"]\n", "audience = [\"api\"]\n"),
+    ),
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_of_keys_that_wont_do_changes_nothing_says_why_and_the_next_good_one_heals() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = run(
+        folder.path(),
+        &["init", "--issuer", "https://auth.example.com", "--appid", "wx0123456789abcdef"],
+        &[],
+    );
+    assert_eq!(init.code, 0, "{init:?}");
+    std::fs::write(folder.path().join("keys/wx0123456789abcdef.secret"), "real-app-secret").unwrap();
+    let name = key_file(folder.path()).file_name().unwrap().to_str().unwrap().to_owned();
+    std::fs::write(folder.path().join("name"), name).unwrap();
+    let ports = [("WXGATE_HTTP__LISTEN", "127.0.0.1:0"), ("WXGATE_HTTP__INTERNAL_LISTEN", "127.0.0.1:0")];
+    let mut serve = Process::start(folder.path(), &["serve"], &ports);
+    let address = |line: String| {
+        let line: Value = serde_json::from_str(&line).unwrap();
+        line["listen"].as_str().unwrap().to_owned()
+    };
+    let public = address(serve.wait_for("public side"));
+    let internal = address(serve.wait_for("internal side"));
+    serve.wait_for("wxgate is ready");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let get = async |host: &str, path: &str| {
+        client.get(format!("http://{host}{path}")).send().await.unwrap().text().await.unwrap()
+    };
+    let jwks = get(&public, "/.well-known/jwks.json").await;
+    assert!(jwks.contains("\"kid\""), "{jwks}");
+    let mut refused = 0;
+    for (fault, breaks, says, heals) in FAULTS {
+        breaks(folder.path());
+        serve.hang_up();
+        serve.wait_for(says);
+        serve.wait_for("the keys of before serve on");
+        assert_eq!(get(&public, "/.well-known/jwks.json").await, jwks, "{fault}");
+        let numbers = get(&internal, "/metrics").await;
+        assert!(numbers.contains("wxgate_reload_failing 1"), "{fault}: {numbers}");
+        heals(folder.path());
+        serve.hang_up();
+        serve.wait_for("keys reloaded");
+        let numbers = get(&internal, "/metrics").await;
+        assert!(numbers.contains("wxgate_reload_failing 0"), "{fault}: {numbers}");
+        let counted = |outcome: &str| {
+            let name = format!("wxgate_reloads_total{{outcome=\"{outcome}\"}} ");
+            let line = numbers.lines().find_map(|line| line.strip_prefix(&name)).unwrap_or("0");
+            line.parse::<u64>().unwrap()
+        };
+        assert!(counted("refused") > refused, "{fault}: {numbers}");
+        refused = counted("refused");
+        assert!(counted("done") > 0, "{numbers}");
+    }
+    // Without a signal: the files are looked at.
+    edit(folder.path(), "audience = [\"api\"]", "audience = [\"api\", \"pay\"]");
+    serve.wait_for("take effect at the next start");
+    let (status, printed) = serve.end();
+    assert!(status.success(), "{printed}");
+    assert!(!printed.contains("PRIVATE KEY"), "{printed}");
+}

@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config, Problem};
 use crate::flows::Rooms;
 use crate::flows::attempts::Policy;
+use crate::flows::authz::Standings;
 use crate::flows::decrypt::Window;
 use crate::store::{Store, describe};
 use crate::throttle::Limit;
@@ -71,6 +72,7 @@ impl App {
                 address: accounts.address_attempts,
                 longest_wait: accounts.longest_wait,
             },
+            standings: Standings::default(),
             registration: accounts.registration,
             shortest_password: accounts.shortest_password,
             // Checked to be small.

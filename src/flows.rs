@@ -14,6 +14,7 @@ use crate::wechat::Wechat;
 pub mod account;
 pub mod attempts;
 mod audit;
+pub mod authz;
 pub mod decrypt;
 pub mod import;
 pub mod login;
@@ -21,6 +22,7 @@ pub mod operator;
 pub mod password;
 pub mod phone;
 pub mod profile;
+pub mod revoke;
 pub mod session;
 pub mod username;
 pub mod wechat_session;
@@ -47,6 +49,8 @@ pub struct Rooms {
     pub typed: Limit,
     /// How often an address may make an account.
     pub registrations: Limit,
+    /// How users stood lately.
+    pub standings: authz::Standings,
     /// How many wrong passwords are free.
     pub attempts: attempts::Policy,
     /// Whether a client may make an account.

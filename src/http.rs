@@ -5,6 +5,7 @@
 //! and `litemall` (`/wx`) and nowhere else.
 
 mod account;
+mod authz;
 mod bearer;
 mod body;
 mod decrypt;
@@ -14,6 +15,7 @@ mod keys;
 mod language;
 mod litemall;
 mod login;
+mod logout;
 mod me;
 mod password;
 mod phone;

@@ -156,30 +156,45 @@ pub struct Caller {
     pub app: String,
     /// How they came in.
     pub way: Way,
+    /// When the token was issued, to the millisecond.
+    pub issued: Timestamp,
 }
 
 /// Whose this token is, if it counts and the user may be here.
 pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
-    let now = rooms.now();
+    let (id, claims) = read(rooms, token, rooms.now())?;
+    let user = rooms.store.find_user(id, &claims.client_id).await?.ok_or_else(unknown)?;
+    counts(&claims, user.status, user.tokens_not_before)?;
+    let issued = Timestamp::from_millisecond(issued(&claims)).unwrap_or(Timestamp::MAX);
+    let way = match claims.amr {
+        Some(_) => Way::Password,
+        None => Way::Wechat(claims.sid.and_then(|id| id.parse().ok())),
+    };
+    Ok(Caller { user, app: claims.client_id, way, issued })
+}
+
+/// What a token says, and of which user: if it counts by itself. Whether they still may be here, [`counts`] says.
+pub(super) fn read(rooms: &Rooms, token: &AccessToken, now: Timestamp) -> Result<(Uuid, Claims)> {
     let claims = rooms.tokens.verify(token.expose(), now).map_err(refused)?;
-    let id: Uuid =
-        claims.sub.parse().map_err(|_| Error::from(Code::TokenInvalid).because("sub is no user id"))?;
-    let user = rooms.store.find_user(id, &claims.client_id).await?;
-    let user = user.ok_or_else(|| Error::from(Code::TokenInvalid).because("its user does not exist"))?;
-    if user.tokens_not_before.is_some_and(|end| issued(&claims) <= end.as_millisecond()) {
+    let id = claims.sub.parse().map_err(|_| Error::from(Code::TokenInvalid).because("sub is no user id"))?;
+    Ok((id, claims))
+}
+
+/// Whether a good token counts for a user who stands so.
+pub(super) fn counts(claims: &Claims, status: Status, tokens_not_before: Option<Timestamp>) -> Result<()> {
+    if tokens_not_before.is_some_and(|end| issued(claims) <= end.as_millisecond()) {
         return Err(Error::from(Code::TokenInvalid).because("revoked"));
     }
-    match user.status {
-        Status::Active => {
-            let way = match claims.amr {
-                Some(_) => Way::Password,
-                None => Way::Wechat(claims.sid.and_then(|id| id.parse().ok())),
-            };
-            Ok(Caller { user, app: claims.client_id, way })
-        }
+    match status {
+        Status::Active => Ok(()),
         Status::Disabled => Err(Code::UserDisabled.into()),
         Status::Closed => Err(Error::from(Code::TokenInvalid).because("its user is closed")),
     }
+}
+
+/// A good token of nobody.
+pub(super) fn unknown() -> Error {
+    Error::from(Code::TokenInvalid).because("its user does not exist")
 }
 
 /// When a token was issued, in milliseconds: its `jti` is a UUIDv7, which says it, where `iat` is floored to the second. So a

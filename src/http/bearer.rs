@@ -23,7 +23,7 @@ impl FromRequestParts<AppState> for LoggedIn {
 
 /// The first of the configured headers that carries something. Authorization wants its scheme (RFC 6750 §2.1); the
 /// others carry the token alone, as their programs send it.
-fn token(headers: &HeaderMap, accepted: &[String]) -> Result<AccessToken, Error> {
+pub(super) fn token(headers: &HeaderMap, accepted: &[String]) -> Result<AccessToken, Error> {
     for name in accepted {
         let Some(value) = headers.get(name) else { continue };
         let Ok(value) = value.to_str() else { return Err(Code::TokenInvalid.into()) };

@@ -22,7 +22,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::flows::profile::Said;
 use crate::flows::session::{self, UserInfo, user_info};
-use crate::flows::{account, login, profile};
+use crate::flows::{account, login, profile, revoke};
 
 /// Under `/wx/auth`.
 pub(super) fn router() -> Router<AppState> {
@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<AppState> {
         .route("/bind", post(bind))
         .route("/register", post(register))
         .route("/reset", post(reset))
+        .route("/logout", post(logout))
         .route("/info", get(info))
         .route("/profile", post(profile))
         .route("/bindPhone", post(bind_phone))
@@ -128,6 +129,15 @@ async fn register(
 /// `POST /wx/auth/reset`: a new password by SMS, which wants a provider.
 async fn reset() -> Error {
     Code::NotOffered.into()
+}
+
+/// `POST /wx/auth/logout`
+async fn logout(
+    State(app): State<AppState>,
+    LoggedIn(caller): LoggedIn,
+    visitor: Visitor,
+) -> Result<Json<Envelope<()>>> {
+    revoke::logout(&app.rooms, &caller, visitor.ip).await.map(Envelope::of)
 }
 
 /// `GET /wx/auth/info`

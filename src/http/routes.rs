@@ -7,15 +7,15 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::middleware::{self, Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
+use axum::routing::{any, get};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    AppState, account, decrypt, docs, health, keys, litemall, login, me, password, phone, problem, visitor,
-    wechat_session,
+    AppState, account, authz, decrypt, docs, health, keys, litemall, login, logout, me, password, phone,
+    problem, visitor, wechat_session,
 };
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -24,7 +24,12 @@ use crate::error::{Code, Error};
 pub fn public(app: Arc<App>) -> Router {
     let state = AppState(app);
     let (native, openapi) = described().split_for_parts();
-    let native = native.merge(docs::page(openapi));
+    // Not in the document: any method and any path below is the same question.
+    let native = native
+        .merge(docs::page(openapi))
+        .route("/authz", any(authz::authz))
+        .route("/authz/", any(authz::authz))
+        .route("/authz/{*any}", any(authz::authz));
     let wx = guarded(litemall::router(), &state).layer(middleware::map_response(litemall::render));
     let all = guarded(native, &state).nest("/wx/auth", wx);
     let limit = DefaultBodyLimit::max(state.config.http.body_limit);
@@ -47,6 +52,7 @@ pub(super) fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(login::login))
         .routes(routes!(password::login))
         .routes(routes!(account::register))
+        .routes(routes!(logout::logout))
         .routes(routes!(me::show, me::change, me::close))
         .routes(routes!(account::bind, account::unbind))
         .routes(routes!(password::change))

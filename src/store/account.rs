@@ -1,7 +1,7 @@
 //! Accounts: a username and a password's hash on a user's row.
 
 use entity::users;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
 use super::user::{Lookup, Status, User, new_row, open_user};
@@ -110,6 +110,16 @@ impl Store {
         }
         let written = update.exec(&self.write).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
+    }
+
+    /// No token issued until `end` counts. An end that is later already stays.
+    pub async fn end_tokens(&self, id: Uuid, end: Timestamp) -> Result<()> {
+        let change =
+            users::ActiveModel { tokens_not_before: Set(Some(end.as_millisecond())), ..Default::default() };
+        let ends = users::Column::TokensNotBefore;
+        let earlier = Condition::any().add(ends.is_null()).add(ends.lt(end.as_millisecond()));
+        let written = open_user(id).set(change).filter(earlier).exec(&self.write).await;
+        written.map(|_| ()).map_err(error::unavailable)
     }
 
     /// Lets a user in, or keeps them out; kept out, no token of before counts. False if they have closed their account.

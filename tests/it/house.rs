@@ -73,7 +73,7 @@ fn each_outside_crate_is_named_in_its_room_only() {
             ("axum::", room == "http" || simulator),
             ("hyper::", simulator),
             ("reqwest::", path.ends_with("wechat/client.rs")),
-            ("moka::", path.ends_with("wechat/codes.rs")),
+            ("moka::", path.ends_with("wechat/codes.rs") || path.ends_with("flows/authz.rs")),
             ("entity::", room == "store"),
             ("migration::", path.ends_with("cli/migrate.rs")),
             ("sea_orm::", room == "store" || path.ends_with("cli/migrate.rs")),

@@ -26,6 +26,7 @@ mod passwords;
 mod person;
 mod phone_numbers;
 mod reload;
+mod revocation;
 mod sealed;
 mod tokens;
 mod wechat_data;

@@ -1,0 +1,76 @@
+//! Logging out, and what a proxy is told at `/authz`.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+use wxgate::flows::operator;
+
+use crate::on_each_database;
+use crate::world::{APP, Kind, World};
+
+async fn authz(world: &World, session: &Value) -> u16 {
+    world.ask("GET", "/authz", session, Value::Null).await.code()
+}
+
+on_each_database! {
+    async fn logging_out_ends_every_token_of_before_on_every_device_and_none_of_after(kind: Kind) {
+        let world = World::on(kind).await;
+        let (phone, tablet, other) = (world.login("alice").await, world.login("alice").await, world.login("bob").await);
+        world.ask("POST", "/v1/logout", &phone, Value::Null).await.status(204);
+        for ended in [&phone, &tablet] {
+            world.ask("GET", "/v1/me", ended, Value::Null).await.refused(401, "token_invalid");
+            world.ask("POST", "/v1/logout", ended, Value::Null).await.refused(401, "token_invalid");
+            assert_eq!(authz(&world, ended).await, 401);
+        }
+        assert_eq!(authz(&world, &other).await, 200);
+        // The clock has not moved: a login in the very millisecond counts, and can log out again.
+        for _ in 0..3 {
+            let again = world.login("alice").await;
+            world.ask("GET", "/v1/me", &again, Value::Null).await.status(200);
+            assert_eq!(authz(&world, &again).await, 200);
+            world.ask("POST", "/v1/logout", &again, Value::Null).await.status(204);
+            world.ask("GET", "/v1/me", &again, Value::Null).await.refused(401, "token_invalid");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn litemalls_logout_ends_the_token_too() {
+    let world = World::on(Kind::Sqlite).await;
+    let session = world.login("alice").await;
+    let answer = world.ask("POST", "/wx/auth/logout", &session, json!({})).await.status(200).json();
+    assert_eq!(answer["errno"], 0);
+    assert_eq!(world.ask("GET", "/wx/auth/info", &session, Value::Null).await.json()["errno"], 501);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authz_says_who_it_is_in_headers_by_any_method_and_path_and_hands_nothing_on_that_came_in() {
+    let world = World::on(Kind::Sqlite).await;
+    let session = world.login("alice").await;
+    let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+    let forged = [("authorization", bearer.as_str()), ("x-auth-user-id", "root"), ("x-auth-role", "admin")];
+    for (method, path) in
+        [("GET", "/authz"), ("POST", "/authz"), ("DELETE", "/authz/orders/7?x=1"), ("HEAD", "/authz/")]
+    {
+        let answer = world.send(method.parse().unwrap(), path, "", &forged).await.status(200);
+        assert_eq!(answer.header("x-auth-user-id"), session["userInfo"]["userId"].as_str().unwrap());
+        assert_eq!((answer.header("x-auth-app-id"), answer.header("cache-control")), (APP, "no-store"));
+        assert_eq!(answer.header("x-auth-expires"), session["tokenExpire"].as_str().unwrap());
+        assert_eq!(answer.text(), "");
+    }
+    let refused = world.get("/authz", &[("x-auth-user-id", "root")]).await.refused(401, "token_missing");
+    assert_eq!(refused.header("www-authenticate"), "Bearer");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disabled_user_is_out_at_authz_within_seconds_whichever_replica_was_told() {
+    let world = World::on(Kind::Sqlite).await;
+    let session = world.login("alice").await;
+    assert_eq!(authz(&world, &session).await, 200);
+    let user: Uuid = session["userInfo"]["userId"].as_str().unwrap().parse().unwrap();
+    let replica = world.replica().await;
+    assert!(operator::disable(&replica.rooms, user).await.unwrap());
+    world.clock.turn(Duration::from_secs(5));
+    world.ask("GET", "/authz", &session, Value::Null).await.refused(401, "token_invalid");
+}

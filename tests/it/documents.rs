@@ -66,6 +66,7 @@ fn the_document_describes_every_native_address() {
             "/v1/accounts",
             "/v1/login",
             "/v1/login/password",
+            "/v1/logout",
             "/v1/me",
             "/v1/me/account",
             "/v1/me/decrypt",

@@ -20,6 +20,7 @@ mod config_command;
 mod dev;
 mod files;
 mod init;
+mod keys;
 pub mod migrate;
 mod reload;
 mod serve;
@@ -47,6 +48,9 @@ enum Command {
     /// Bring the database's tables up to date, or say how they stand
     #[command(subcommand)]
     Migrate(migrate::Command),
+    /// Make signing keys, and see when which one signs
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Look after users
     #[command(subcommand)]
     Account(account::Command),
@@ -90,7 +94,9 @@ pub fn main() -> ExitCode {
     if file.is_some()
         && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
     {
-        eprintln!("wxgate: --config is for serve, migrate, account and config; this command reads none");
+        eprintln!(
+            "wxgate: --config is for serve, migrate, keys, account and config; this command reads none"
+        );
         return ExitCode::from(2);
     }
     let outcome = runtime.block_on(async {
@@ -99,6 +105,7 @@ pub fn main() -> ExitCode {
             Command::Init(options) => init::run(&options),
             Command::Serve => serve::run(load(file)?, found(file)).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
+            Command::Keys(command) => keys::run(&command, file),
             Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),
             Command::Simulate(options) => simulate::run(options).await,

@@ -21,6 +21,7 @@ mod succession;
 pub use issuer::{Issued, Subject};
 pub use jwks::Published;
 pub(crate) use key::generate as generate_key;
+pub use succession::SLACK;
 pub use verify::{Claims, Refusal};
 
 use issuer::Issuer;
@@ -31,6 +32,22 @@ pub struct Tokens {
     ring: ArcSwap<Ring>,
     issuer: Issuer,
     expected: verify::Expected,
+}
+
+/// One listed key on the ring's timeline: published from when it is listed, then signs, then is superseded, then gone.
+pub struct Planned {
+    /// Its file.
+    pub file: std::path::PathBuf,
+    /// Its kid.
+    pub kid: String,
+    /// Its algorithm.
+    pub alg: &'static str,
+    /// From when on it signs; none: from the beginning.
+    pub signs: Option<Timestamp>,
+    /// When its successor begins to sign.
+    pub superseded: Option<Timestamp>,
+    /// From when on it is no longer published, and its lines and its file may go.
+    pub gone: Option<Timestamp>,
 }
 
 /// A set of keys that may follow the one in force.
@@ -82,6 +99,20 @@ impl Tokens {
     /// The keys that siblings see at `now`: one snapshot, kept until the ring's next change.
     pub fn published(&self, now: Timestamp) -> Arc<Published> {
         self.ring.load().published(now)
+    }
+
+    /// The keys in the order in which they sign, with what happens to each and when.
+    pub fn plan(&self) -> Vec<Planned> {
+        let ring = self.ring.load();
+        let planned = ring.keys.schedule().map(|(key, signs, superseded)| Planned {
+            file: ring.listed.get(key.kid()).map(|listed| listed.file.clone()).unwrap_or_default(),
+            kid: key.kid().to_owned(),
+            alg: key.alg(),
+            signs: Some(signs).filter(|signs| *signs > Timestamp::MIN),
+            superseded,
+            gone: superseded.map(|superseded| ring.keys.gone_after(superseded)),
+        });
+        planned.collect()
     }
 
     /// The `iss` of every token, a bare origin.

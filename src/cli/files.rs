@@ -2,8 +2,8 @@
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -31,6 +31,14 @@ pub(super) fn private_directory(path: &Path) -> Result<(), Failure> {
         .mode(0o700)
         .create(path)
         .map_err(|error| Failure::Other(format!("the folder {} can't be made: {error}", path.display())))
+}
+
+/// Those that others than the owner and its group may read, or others than the owner may change.
+pub(super) fn loose(paths: &[PathBuf]) -> Vec<&Path> {
+    let open = |path: &&PathBuf| {
+        std::fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o027 != 0)
+    };
+    paths.iter().filter(open).map(PathBuf::as_path).collect()
 }
 
 /// A new file that only its owner may read.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
+use super::files::loose;
 use super::{Failure, Outcome, asked_to_end, clock, listen, migrate, reload};
 use crate::app::App;
 use crate::config::Config;
@@ -28,6 +29,9 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
     }
     let app = Arc::new(App::build(config, clock).await?);
     announce(&app, &public_side, &internal_side);
+    for path in loose(&app.config.files) {
+        tracing::warn!(file = %path.display(), "others can read or change this secret: chmod 600");
+    }
     tokio::spawn(reload::watch(app.clone(), watched, hangups));
     let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))

@@ -13,8 +13,8 @@ use super::ring::Ring;
 use crate::clock::{Timestamp, after};
 use crate::config::{self, Problem};
 
-/// For replicas that reload one after the other, and for clocks.
-const SLACK: Duration = Duration::from_secs(5 * 60);
+/// Beyond `verifier_cache`, before a new key may sign: for replicas that reload one after the other, and for clocks.
+pub const SLACK: Duration = Duration::from_secs(5 * 60);
 
 /// Carries over since when each key is published, and says what stands against `new` following `old` at `now`.
 pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {

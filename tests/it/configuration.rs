@@ -231,7 +231,7 @@ fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
     tokens.claims: "phone" is none of: nickname, picture, preferred_username, user_level
     tokens.issuer: must be a bare origin in lower case, no path and no trailing slash, e.g. "https://auth.example.com"
     tokens.keys[0].file: no/such.pem can't be read: No such file or directory (os error 2)
-    tokens.keys[0].sign_form: unknown field `sign_form`, expected one of `file`, `sign_from`, `revoked`
+    tokens.keys[0].sign_form: unknown field `sign_form`, expected one of `file`, `sign_from`, `revoked`, `emergency`
     tokens.typ: "jwt" is none of: JWT, at+jwt
     secrets.column_keys[0].file: no/such.key can't be read: No such file or directory (os error 2)
     secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys

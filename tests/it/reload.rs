@@ -140,6 +140,46 @@ async fn a_new_column_key_opens_first_and_seals_later_and_an_id_means_one_key() 
     assert_eq!(&sealed.as_bytes()[2..4], b"k2");
 }
 
+#[test]
+fn keys_new_writes_a_key_whose_lines_pasted_pass_and_plan_draws_what_will_happen() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = ["init", "--issuer", "https://auth.example.com", "--appid", "wx0123456789abcdef"];
+    assert_eq!(run(folder.path(), &init, &[]).code, 0);
+    std::fs::write(folder.path().join("keys/wx0123456789abcdef.secret"), "real-app-secret").unwrap();
+    let made = run(folder.path(), &["keys", "new"], &[]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let lines: Vec<&str> = made.stdout.lines().skip_while(|line| !line.starts_with("[[")).take(3).collect();
+    let config = folder.path().join("wxgate.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n{}\n", lines.join("\n"))).unwrap();
+    let file = lines[1].strip_prefix("file = \"").unwrap().trim_end_matches('"');
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = folder.path().join(file);
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+
+    let plan = run(folder.path(), &["keys", "plan"], &[]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    let from = lines[2].strip_prefix("sign_from = ").unwrap();
+    for said in [
+        "signs since the beginning",
+        &format!("published; signs from {from}"),
+        "safe to delete from",
+        "░",
+        "█",
+        "▒",
+    ] {
+        assert!(plan.stdout.contains(said), "{said}: {}", plan.stdout);
+    }
+    let check = run(folder.path(), &["keys", "check"], &[]);
+    assert!(check.code == 0 && !check.stdout.contains("warning"), "{check:?}");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let check = run(folder.path(), &["keys", "check"], &[]);
+    assert!(check.stdout.contains("chmod 600") && check.stdout.contains(file), "{check:?}");
+    // A second one of this month gets a name of its own, and nothing was overwritten.
+    let again = run(folder.path(), &["keys", "new"], &[]);
+    assert!(again.code == 0 && again.stdout.lines().next() != made.stdout.lines().next(), "{again:?}");
+}
+
 /// An edit that no reload can take: what is done to the folder, what the log must then say, and what undoes it.
 type Fault = (&'static str, fn(&Path), &'static str, fn(&Path));
 

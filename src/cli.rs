@@ -25,6 +25,7 @@ pub mod migrate;
 mod reload;
 mod serve;
 mod simulate;
+mod token;
 
 /// The auth gateway for WeChat mini-programs.
 #[derive(Parser)]
@@ -51,6 +52,9 @@ enum Command {
     /// Make signing keys, and see when which one signs
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Look into a token
+    #[command(subcommand)]
+    Token(token::Command),
     /// Look after users
     #[command(subcommand)]
     Account(account::Command),
@@ -95,7 +99,7 @@ pub fn main() -> ExitCode {
         && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
     {
         eprintln!(
-            "wxgate: --config is for serve, migrate, keys, account and config; this command reads none"
+            "wxgate: --config is for serve, migrate, keys, token, account and config; this command reads none"
         );
         return ExitCode::from(2);
     }
@@ -106,6 +110,7 @@ pub fn main() -> ExitCode {
             Command::Serve => serve::run(load(file)?, found(file)).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
             Command::Keys(command) => keys::run(&command, file),
+            Command::Token(command) => token::run(&command, &load(file)?),
             Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),
             Command::Simulate(options) => simulate::run(options).await,

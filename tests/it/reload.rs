@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use wxgate::config::{self, Layers};
 
-use crate::world::process::{Process, run};
+use crate::world::process::{Process, run, run_fed};
 use crate::world::{Kind, World, keys};
 
 /// The world's configuration with another list of signing keys, as an operator would have edited the file.
@@ -178,6 +178,30 @@ fn keys_new_writes_a_key_whose_lines_pasted_pass_and_plan_draws_what_will_happen
     // A second one of this month gets a name of its own, and nothing was overwritten.
     let again = run(folder.path(), &["keys", "new"], &[]);
     assert!(again.code == 0 && again.stdout.lines().next() != made.stdout.lines().next(), "{again:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn token_inspect_shows_what_a_token_says_and_why_it_does_not_count() {
+    let world = World::with_system_clock(Kind::Sqlite, "").await;
+    let session = world.login("alice").await;
+    let token = session["token"].as_str().unwrap();
+    let inspect = |token: &str| run_fed(&world.folder(), &["token", "inspect"], token);
+    let good = inspect(token);
+    assert!(good.code == 0 && good.stdout.contains("It counts, until"), "{good:?}");
+    assert!(good.stdout.contains(session["userInfo"]["userId"].as_str().unwrap()), "{good:?}");
+    let swapped = if token.ends_with('A') { "Q" } else { "A" };
+    for (bad, why) in [
+        (format!("{}{swapped}", &token[..token.len() - 1]), "signature does not hold"),
+        (format!("{token}="), "not canonical base64url"),
+        ("nonsense".to_owned(), "not three parts"),
+        (String::new(), "no token came"),
+    ] {
+        let refused = inspect(&bad);
+        assert!(refused.code == 1 && refused.stderr.contains(why), "{why}: {refused:?}");
+    }
+    std::fs::write(world.folder().join("first.pem"), keys::p256()).unwrap();
+    let refused = inspect(token);
+    assert!(refused.code == 1 && refused.stderr.contains("keys plan"), "{refused:?}");
 }
 
 /// An edit that no reload can take: what is done to the folder, what the log must then say, and what undoes it.

@@ -32,6 +32,8 @@ pub(super) struct Listed {
     pub(super) emergency: bool,
     /// Since when this process publishes it.
     pub(super) since: Timestamp,
+    /// Until when tokens count that it signed under the lists of before, whatever this one says of it.
+    pub(super) needed_until: Timestamp,
 }
 
 impl Ring {
@@ -52,8 +54,9 @@ impl Ring {
                 }
                 Ok(key) => {
                     let (file, emergency) = (each.file.clone(), each.emergency);
-                    let since = Timestamp::MIN;
-                    listed.insert(key.kid().to_owned(), Listed { at, file, emergency, since });
+                    let (since, needed_until) = (Timestamp::MIN, Timestamp::MIN);
+                    let kid = key.kid().to_owned();
+                    listed.insert(kid, Listed { at, file, emergency, since, needed_until });
                     entries.push(Entry { key, sign_from: each.sign_from });
                 }
                 Err(text) => problems.push(Problem::new(name, format!("{}: {text}", each.file.display()))),

@@ -23,18 +23,23 @@ pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: 
         let before = old.listed.get(kid).filter(|_| known.contains(&kid.as_str()));
         listed.since = before.map_or(now, |before| before.since);
     }
-    let mut problems = dropped(old, new, config, now);
-    problems.extend(unseen(old, new, config, now));
-    problems
+    let problems = dropped(old, new, config, now);
+    problems.into_iter().chain(unseen(old, new, config, now)).collect()
 }
 
-/// Keys whose tokens still count, and which would be gone.
-fn dropped(old: &Ring, new: &Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {
+/// Keys whose tokens still count, and which would be gone. A list may say that a key which has signed is yet to begin, so
+/// what it signed is carried along.
+fn dropped(old: &Ring, new: &mut Ring, config: &config::Tokens, now: Timestamp) -> Vec<Problem> {
     let life = config.ttl.saturating_add(config.leeway);
     let mut problems = Vec::new();
     for (key, sign_from, superseded) in old.keys.schedule() {
-        let Some(listed) = old.listed.get(key.kid()).filter(|_| sign_from <= now) else { continue };
-        let needed_until = after(superseded.map_or(now, |superseded| superseded.min(now)), life);
+        let Some(listed) = old.listed.get(key.kid()) else { continue };
+        let last = superseded.map_or(now, |superseded| superseded.min(now));
+        let signed = if sign_from <= now { after(last, life) } else { Timestamp::MIN };
+        let needed_until = listed.needed_until.max(signed);
+        if let Some(next) = new.listed.get_mut(key.kid()) {
+            next.needed_until = needed_until;
+        }
         let revoked = config.keys.iter().any(|each| each.revoked && each.file == listed.file);
         if needed_until <= now || revoked {
             continue;
@@ -85,3 +90,6 @@ fn unseen(old: &Ring, new: &Ring, config: &config::Tokens, now: Timestamp) -> Ve
 fn whole(instant: Timestamp) -> Timestamp {
     Timestamp::from_second(instant.as_second()).unwrap_or(instant)
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,6 +32,11 @@ pub fn before(instant: Timestamp, span: Duration) -> Timestamp {
     instant.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
+/// `instant` without its fraction of a second, as one writes it into a file.
+pub fn whole_seconds(instant: Timestamp) -> Timestamp {
+    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
+}
+
 /// A UUIDv7 (RFC 9562 §5.7) for this instant and these random bytes.
 pub fn uuid_v7(now: Timestamp, random: &[u8; 10]) -> Uuid {
     let millis = u64::try_from(now.as_millisecond()).unwrap_or(0);

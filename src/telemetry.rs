@@ -26,6 +26,8 @@ pub fn count() {
         "wxgate_reload_failing",
         "1 while the configured keys won't do and the ones of before serve on; the log says why"
     );
+    // There from the start, so that an alert on it has something to compare.
+    metrics::gauge!("wxgate_reload_failing").set(0.0);
 }
 
 /// What has been counted, as Prometheus reads it.

@@ -127,7 +127,7 @@ impl Tokens {
 
     /// Whether a key signs at `now`.
     pub fn can_sign(&self, now: Timestamp) -> bool {
-        self.ring.load().keys.signer(now).is_some()
+        self.signer(now).is_some()
     }
 }
 

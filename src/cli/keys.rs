@@ -7,7 +7,7 @@ use clap::Subcommand;
 
 use super::files::{loose, private_directory, private_file, signing_key};
 use super::{Failure, Outcome, clock, found, load};
-use crate::clock::{Timestamp, after};
+use crate::clock::{Timestamp, after, whole_seconds};
 use crate::config::Config;
 use crate::tokens::{Planned, SLACK, Tokens};
 
@@ -93,8 +93,7 @@ fn check(config: &Config) -> Outcome {
 fn plan(config: &Config) -> Outcome {
     let now = clock().now();
     let keys = tokens(config, now)?.plan();
-    let whole = |instant: Timestamp| Timestamp::from_second(instant.as_second()).unwrap_or(instant);
-    println!("now {}\n", whole(now));
+    println!("now {}\n", whole_seconds(now));
     for key in &keys {
         println!("{}  {}  kid {}", key.file.display(), key.alg, key.kid);
         println!("  {}", state(key, now));
@@ -154,7 +153,7 @@ fn draw(keys: &[Planned], now: Timestamp, last: Timestamp) {
         println!("  |{bar}| {name}");
     }
     let end = Timestamp::from_second(at(WIDTH)).unwrap_or(last);
-    let begin = Timestamp::from_second(now.as_second()).unwrap_or(now);
+    let begin = whole_seconds(now);
     let width = usize::try_from(WIDTH + 2).unwrap_or(0) - begin.to_string().len();
     println!("  {begin}{:>width$}", end.to_string());
 }

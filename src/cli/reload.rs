@@ -79,7 +79,12 @@ pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Sign
         });
         match turn.await {
             Ok(next) => watched = next,
-            Err(_) => return,
+            Err(_) => {
+                tracing::error!(
+                    "keys no longer reload after the panic above: restart this gateway, and report that line"
+                );
+                return;
+            }
         }
     }
 }

@@ -10,7 +10,7 @@
 use std::time::Duration;
 
 use super::ring::Ring;
-use crate::clock::{Timestamp, after};
+use crate::clock::{Timestamp, after, whole_seconds};
 use crate::config::{self, Problem};
 
 /// Beyond `verifier_cache`, before a new key may sign: for replicas that reload one after the other, and for clocks.
@@ -54,7 +54,7 @@ fn dropped(old: &Ring, new: &mut Ring, config: &config::Tokens, now: Timestamp) 
                 "the key of {} has signed tokens that count until {}, and would no longer be published: leave it \
                  listed as it was until then (`revoked = true` ends its tokens at once)",
                 listed.file.display(),
-                whole(needed_until)
+                whole_seconds(needed_until)
             );
             problems.push(Problem::new("tokens.keys", text));
         }
@@ -78,17 +78,12 @@ fn unseen(old: &Ring, new: &Ring, config: &config::Tokens, now: Timestamp) -> Ve
                 "{} would sign before siblings have seen it: they may keep the keys they fetched for \
                  tokens.verifier_cache. Set sign_from = {} or later, or emergency = true if it must be sooner",
                 listed.file.display(),
-                whole(after(earliest, Duration::from_secs(60)))
+                whole_seconds(after(earliest, Duration::from_secs(60)))
             );
             problems.push(Problem::new(format!("tokens.keys[{}].sign_from", listed.at), text));
         }
     }
     problems
-}
-
-/// In whole seconds, as one writes it into a file.
-fn whole(instant: Timestamp) -> Timestamp {
-    Timestamp::from_second(instant.as_second()).unwrap_or(instant)
 }
 
 #[cfg(test)]

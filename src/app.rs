@@ -8,6 +8,7 @@ use crate::flows::Rooms;
 use crate::flows::attempts::Policy;
 use crate::flows::authz::Standings;
 use crate::flows::decrypt::Window;
+use crate::flows::revoke::Recent;
 use crate::store::{Store, describe};
 use crate::throttle::Limit;
 use crate::tokens::Tokens;
@@ -73,6 +74,7 @@ impl App {
                 longest_wait: accounts.longest_wait,
             },
             standings: Standings::default(),
+            recent: Recent::default(),
             registration: accounts.registration,
             shortest_password: accounts.shortest_password,
             // Checked to be small.

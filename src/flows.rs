@@ -51,6 +51,8 @@ pub struct Rooms {
     pub registrations: Limit,
     /// How users stood lately.
     pub standings: authz::Standings,
+    /// Whose tokens were ended lately.
+    pub recent: revoke::Recent,
     /// How many wrong passwords are free.
     pub attempts: attempts::Policy,
     /// Whether a client may make an account.

@@ -120,6 +120,11 @@ impl Tokens {
         &self.expected.issuer
     }
 
+    /// How long a token counts.
+    pub fn ttl(&self) -> std::time::Duration {
+        self.issuer.ttl()
+    }
+
     /// The kid of the key that signs at `now`.
     pub fn signer(&self, now: Timestamp) -> Option<String> {
         self.ring.load().keys.signer(now).map(|key| key.kid().to_owned())

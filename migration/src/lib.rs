@@ -7,6 +7,7 @@ pub use sea_orm_migration::{MigrationStatus, MigratorTrait};
 
 mod m20261101_000001_users_and_identities;
 mod m20261125_000002_accounts;
+mod m20261125_000003_revocations;
 
 /// All migrations, oldest first.
 pub struct Migrator;
@@ -17,6 +18,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261101_000001_users_and_identities::Migration),
             Box::new(m20261125_000002_accounts::Migration),
+            Box::new(m20261125_000003_revocations::Migration),
         ]
     }
 }

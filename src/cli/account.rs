@@ -1,4 +1,4 @@
-//! `wxgate account add|passwd|disable|enable|show|merge|import`
+//! `wxgate account add|passwd|disable|enable|revoke|show|merge|import`
 //!
 //! Owns how a user is named on the command line. What is done to them is in the flows.
 
@@ -9,7 +9,7 @@ use super::{Failure, Outcome, clock};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
-use crate::flows::operator;
+use crate::flows::operator::{self, By};
 use crate::flows::phone;
 use crate::flows::username::Username;
 use crate::secret::Phone;
@@ -47,6 +47,11 @@ pub(super) enum Command {
         /// A user id, a username, or a phone number as +8613800138000
         user: String,
     },
+    /// End every token of a user; they may log in again
+    Revoke {
+        /// A user id, a username, or a phone number as +8613800138000
+        user: String,
+    },
     /// Show what is known of a user, and what stands against their name
     Show {
         /// A user id, a username, or a phone number as +8613800138000
@@ -75,6 +80,7 @@ pub(super) async fn run(command: &Command, config: Config) -> Outcome {
         Command::Passwd { user, ask } => password::change(&app, user, ask).await,
         Command::Disable { user } => disable(&app, user).await,
         Command::Enable { user } => enable(&app, user).await,
+        Command::Revoke { user } => revoke(&app, user).await,
         Command::Show { user, json } => show::run(&app, user, *json).await,
         Command::Merge { into, from } => merge::run(&app, into, from).await,
         Command::Import(options) => import::run(&app, options).await,
@@ -84,25 +90,24 @@ pub(super) async fn run(command: &Command, config: Config) -> Outcome {
 }
 
 async fn disable(app: &App, named: &str) -> Outcome {
-    let id = user(app, named).await?.id;
-    if !operator::disable(&app.rooms, id).await.map_err(refused)? {
-        return Err(closed(id));
-    }
+    let id = id(app, named).await?;
+    operator::disable(&app.rooms, id, By::Command).await.map_err(refused)?;
     println!("{id} is disabled; tokens of before have ended");
     Ok(())
 }
 
 async fn enable(app: &App, named: &str) -> Outcome {
-    let user = user(app, named).await?;
-    if !operator::enable(&app.rooms, &user).await.map_err(refused)? {
-        return Err(closed(user.id));
-    }
-    println!("{} is enabled, and nothing stands against the name as a whole", user.id);
+    let id = id(app, named).await?;
+    operator::enable(&app.rooms, id, By::Command).await.map_err(refused)?;
+    println!("{id} is enabled, and nothing stands against the name as a whole");
     Ok(())
 }
 
-fn closed(id: Uuid) -> Failure {
-    Failure::Other(format!("{id} has closed the account: nothing was changed"))
+async fn revoke(app: &App, named: &str) -> Outcome {
+    let id = id(app, named).await?;
+    operator::revoke(&app.rooms, id, By::Command).await.map_err(refused)?;
+    println!("every token of {id} has ended; a login gives a new one");
+    Ok(())
 }
 
 /// By id, by phone through the blind index, or by username.

@@ -146,6 +146,26 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "name",
         problems,
     );
+    bearers(&config.internal.credentials, problems);
+}
+
+/// What a service shows: long enough not to be guessed, of characters that a header carries, and its own.
+fn bearers(credentials: &[super::Credential], problems: &mut Vec<Problem>) {
+    for (index, credential) in credentials.iter().enumerate() {
+        let text = credential.bearer.expose();
+        // What is missing altogether has been reported where it was read.
+        let bad = if text.is_empty() {
+            None
+        } else if text.len() < 32 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Some("must be 32 characters or more without spaces: `openssl rand -hex 32`".to_owned())
+        } else {
+            let before = credentials.iter().take(index).find(|other| other.bearer.expose() == text);
+            before.map(|other| format!("is {}'s: the log could not tell the two services apart", other.name))
+        };
+        if let Some(text) = bad {
+            problems.push(Problem::new(format!("internal.credentials[{index}].token"), text));
+        }
+    }
 }
 
 /// Names of this list: one of each, in an alphabet that is safe in URLs, logs and envelopes.

@@ -119,6 +119,15 @@ codes! {
     UserDisabled { "user_disabled", 403, errno 506,
         zh "该用户已被停用" / "请联系客服。",
         en "This user has been disabled" / "Contact support." }
+    UserClosed { "user_closed", 409, errno 506,
+        zh "该用户已注销" / "注销后无法再修改；该用户下次登录时会成为新用户。",
+        en "This user has closed the account" / "Nothing can be changed any more; the person's next login is a new user." }
+    UserNotFound { "user_not_found", 404, errno 402,
+        zh "没有这个用户" / "请核对用户 ID（令牌中的 sub）。",
+        en "There is no such user" / "Check the user id: it is the token's sub." }
+    ServiceUnauthorized { "service_unauthorized", 401, errno 506,
+        zh "内部接口需要服务凭证" / "请在请求头 Authorization: Bearer 中携带配置项 internal.credentials 中的凭证。",
+        en "The internal API wants a service's credential" / "Send one of the setting internal.credentials as Authorization: Bearer." }
     EncryptedDataInvalid { "encrypted_data_invalid", 400, errno 402,
         zh "加密数据未通过校验" / "请先重新调用 wx.login 并登录，再重新获取加密数据；务必在用户点按钮之前登录。",
         en "The encrypted data could not be verified" / "Call wx.login and log in again, then get the data anew; log in before the user presses the button." }

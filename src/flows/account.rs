@@ -15,7 +15,7 @@ use crate::store::{Given, Merge, MergeBy, Merged, Unbind, User};
 
 /// `PUT /v1/me/account`: the caller's WeChat identity moves to the account's user, who is answered with a fresh token.
 pub async fn bind(rooms: &Rooms, caller: &Caller, credentials: &Credentials, ip: IpAddr) -> Result<Session> {
-    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let account = password::prove(rooms, credentials, origin, "bind").await?;
     // From here on the identity may be one of several, and the token says which.
@@ -67,7 +67,7 @@ async fn try_join(
 /// the app (a phone that was lost, a stranger who once knew the password), and is answered as the account still: a
 /// password opens no WeChat user.
 pub async fn unbind(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<Session> {
-    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let unbound = try_unbind(rooms, caller).await;
     audit::write("unbind", Who::User(caller.user.id), origin, &unbound);
@@ -99,7 +99,7 @@ pub async fn register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
     let registered = try_register(rooms, credentials, by_code).await;
     let user = registered.as_ref().ok().map(|session| session.user_info.user_id);
     let app = rooms.wechat.app(by_code.app_id.as_deref(), by_code.app_hint.as_deref()).ok();
-    let origin = Origin { app: app.map(|app| app.id.as_str()), ip: Some(by_code.ip) };
+    let origin = Origin { app: app.map(|app| app.id.as_str()), ip: Some(by_code.ip), ..Origin::default() };
     audit::write("register", user.map_or(Who::Nobody, Who::User), origin, &registered);
     registered
 }
@@ -131,7 +131,7 @@ async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
 /// Erases the person, frees their identities, and ends their tokens. The next login is a new user.
 pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
     let closed = rooms.store.close_user(caller.user.id, rooms.now()).await;
-    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     audit::write("close", Who::User(caller.user.id), origin, &closed);
     closed
 }

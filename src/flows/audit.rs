@@ -14,6 +14,8 @@ pub(super) struct Origin<'o> {
     pub(super) app: Option<&'o str>,
     /// The address; none: a command on the gateway's machine.
     pub(super) ip: Option<IpAddr>,
+    /// The service at the internal listener, by its credential's name.
+    pub(super) service: Option<&'o str>,
 }
 
 /// Whom an event is about.
@@ -43,5 +45,5 @@ pub(super) fn write<T>(event: &'static str, who: Who, origin: Origin<'_>, outcom
     };
     let (user, account) = (user.map(tracing::field::display), account.map(tracing::field::display));
     let ip = origin.ip.map(tracing::field::display);
-    tracing::info!(target: "wxgate::audit", event, outcome, user, account, app = origin.app, ip, "audit");
+    tracing::info!(target: "wxgate::audit", event, outcome, user, account, app = origin.app, ip, by = origin.service, "audit");
 }

@@ -13,7 +13,7 @@ use crate::secret::AccessToken;
 use crate::store::Status;
 
 /// How long a user's standing is believed: so late may another replica's logout, disabling or closing be seen here.
-const FRESH: Duration = Duration::from_secs(5);
+pub(super) const FRESH: Duration = Duration::from_secs(5);
 
 /// Users whose standing is kept; about 100 bytes each.
 const MOST: u64 = 100_000;

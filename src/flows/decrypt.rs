@@ -38,8 +38,8 @@ pub(super) async fn identity(rooms: &Rooms, caller: &Caller) -> Result<Option<Id
         Way::Wechat(Some(identity)) => Some(identity),
         // From before the user had an account. Since then another may have been bound to it: whose token is it?
         Way::Wechat(None) if caller.user.username.is_some() => {
-            let apps = rooms.store.apps_of(caller.user.id).await?;
-            if apps.iter().filter(|(app, _)| *app == caller.app).count() > 1 {
+            let apps = rooms.store.identities_of(caller.user.id).await?;
+            if apps.iter().filter(|came| came.app == caller.app).count() > 1 {
                 return Err(Error::from(Code::TokenInvalid).because("it doesn't say which identity it is of"));
             }
             None

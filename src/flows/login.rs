@@ -65,7 +65,7 @@ pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     if request.code.is_none() {
         return Err(Error::missing("code"));
     }
-    let origin = Origin { app: Some(&app.id), ip: Some(request.ip) };
+    let origin = Origin { app: Some(&app.id), ip: Some(request.ip), ..Origin::default() };
     // A password is proven before the code is spent, and before anything is written.
     let account = match &request.account {
         Some(credentials) => Some(password::prove(rooms, credentials, origin, "bind").await?),

@@ -1,13 +1,45 @@
-//! What an operator does to users: accounts made, passwords given, people kept out and let in again.
+//! What an operator does to users: accounts made, passwords given, people kept out and let in again, tokens ended.
+
+use std::net::IpAddr;
 
 use uuid::Uuid;
 
 use super::audit::{self, Origin, Who};
 use super::username::Username;
-use super::{Rooms, attempts, password};
-use crate::error::{Code, Result};
+use super::{Rooms, attempts, password, session};
+use crate::clock::Timestamp;
+use crate::error::{Code, Error, Result};
 use crate::secret::Password;
-use crate::store::User;
+use crate::store::{Came, Status, User};
+
+/// Who asks for it.
+#[derive(Clone, Copy)]
+pub enum By<'b> {
+    /// A command on the gateway's machine.
+    Command,
+    /// A service at the internal listener.
+    Service {
+        /// Its credential's name.
+        name: &'b str,
+        /// Where it is.
+        ip: IpAddr,
+    },
+}
+
+impl<'b> By<'b> {
+    fn origin(self) -> Origin<'b> {
+        match self {
+            Self::Command => Origin::default(),
+            Self::Service { name, ip } => Origin { service: Some(name), ip: Some(ip), ..Origin::default() },
+        }
+    }
+}
+
+/// A user with the WeChat identities by which they came.
+pub async fn show(rooms: &Rooms, id: Uuid) -> Result<(User, Vec<Came>)> {
+    let user = rooms.store.find_user(id, "").await?.ok_or(Code::UserNotFound)?;
+    Ok((user, rooms.store.identities_of(id).await?))
+}
 
 /// Makes an account without a WeChat identity; a login binds one to it.
 pub async fn add(rooms: &Rooms, username: &Username, password: &Password) -> Result<User> {
@@ -36,19 +68,70 @@ pub async fn set_password(rooms: &Rooms, user: &User, password: &Password) -> Re
     attempts::forgive(rooms, &username).await
 }
 
-/// Keeps a user out, whichever way they come, and ends their tokens. False: they have closed their account.
-pub async fn disable(rooms: &Rooms, user: Uuid) -> Result<bool> {
-    let done = rooms.store.set_disabled(user, true, rooms.now()).await;
-    audit::write("disable", Who::User(user), Origin::default(), &done);
-    done
+/// Keeps a user out, whichever way they come, and ends their tokens.
+pub async fn disable(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
+    let disable = async || {
+        let end = end(&open(rooms, id).await?, rooms);
+        written(rooms.store.set_disabled(id, true, end).await?)
+    };
+    finish(rooms, "disable", id, by, disable().await)
 }
 
-/// Lets a user in again; nothing stands against their name any more. False: they have closed their account.
-pub async fn enable(rooms: &Rooms, user: &User) -> Result<bool> {
-    let done = rooms.store.set_disabled(user.id, false, rooms.now()).await;
-    audit::write("enable", Who::User(user.id), Origin::default(), &done);
-    if let Some(username) = user.username.as_deref().and_then(Username::of) {
-        attempts::forgive(rooms, &username).await?;
-    }
-    done
+/// Lets a user in again; nothing stands against their name any more.
+pub async fn enable(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
+    let enable = async || {
+        let user = open(rooms, id).await?;
+        written(rooms.store.set_disabled(id, false, rooms.now()).await?)?;
+        match user.username.as_deref().and_then(Username::of) {
+            Some(username) => attempts::forgive(rooms, &username).await,
+            None => Ok(()),
+        }
+    };
+    finish(rooms, "enable", id, by, enable().await)
+}
+
+/// Ends every token of the user that was issued until now; they may log in again.
+pub async fn revoke(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
+    let revoke = async || {
+        let end = end(&open(rooms, id).await?, rooms);
+        rooms.store.end_tokens(id, end).await
+    };
+    finish(rooms, "revoke", id, by, revoke().await)
+}
+
+/// Gives the user this level: tokens issued from now on say it, where the claim is configured.
+pub async fn set_level(rooms: &Rooms, id: Uuid, level: i64, by: By<'_>) -> Result<()> {
+    let highest = rooms.levels.len().saturating_sub(1);
+    let known = i16::try_from(level).ok().filter(|level| usize::try_from(*level).is_ok_and(|l| l <= highest));
+    let set = async || {
+        let level = known.ok_or_else(|| {
+            let (zh, en) =
+                (format!("应为 0 到 {highest}"), format!("must be 0 to {highest} (accounts.levels)"));
+            Error::invalid("level", &zh, &en)
+        })?;
+        written(rooms.store.set_level(open(rooms, id).await?.id, level, rooms.now()).await?)
+    };
+    finish(rooms, "level", id, by, set().await)
+}
+
+/// The user, if something can still be done to them.
+async fn open(rooms: &Rooms, id: Uuid) -> Result<User> {
+    let user = rooms.store.find_user(id, "").await?.ok_or(Code::UserNotFound)?;
+    if user.status == Status::Closed { Err(Code::UserClosed.into()) } else { Ok(user) }
+}
+
+/// Until when tokens end: right after they were ended before, one may have been issued a millisecond ahead.
+fn end(user: &User, rooms: &Rooms) -> Timestamp {
+    session::counts_from(user, rooms.now())
+}
+
+/// Nothing is written only where the user has closed the account meanwhile.
+fn written(written: bool) -> Result<()> {
+    if written { Ok(()) } else { Err(Code::UserClosed.into()) }
+}
+
+fn finish(rooms: &Rooms, event: &'static str, id: Uuid, by: By<'_>, outcome: Result<()>) -> Result<()> {
+    rooms.standings.forget(id);
+    audit::write(event, Who::User(id), by.origin(), &outcome);
+    outcome
 }

@@ -35,7 +35,7 @@ pub async fn login(
     ip: IpAddr,
 ) -> Result<Session> {
     let app = rooms.wechat.app(app_id, app_hint)?;
-    let origin = Origin { app: Some(&app.id), ip: Some(ip) };
+    let origin = Origin { app: Some(&app.id), ip: Some(ip), ..Origin::default() };
     let Proven { user, at, .. } = prove(rooms, credentials, origin, "password_login").await?;
     audit::write("password_login", Who::User(user.id), origin, &Ok(()));
     session::open(rooms, app, &user, Way::Password, false, at)
@@ -110,7 +110,7 @@ pub async fn change(
     new: &Password,
     ip: IpAddr,
 ) -> Result<Session> {
-    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     let changed = try_change(rooms, caller, old, new).await;
     audit::write("password_change", Who::User(caller.user.id), origin, &changed);
     changed

@@ -1,11 +1,25 @@
-//! Ends tokens before their time.
+//! Ends tokens before their time, and tells siblings whose have ended.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Rooms;
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use tokio::sync::Mutex;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
 use super::audit::{self, Origin, Who};
-use super::session::Caller;
-use crate::error::Result;
+use super::session::{self, Caller};
+use super::{Rooms, authz::FRESH};
+use crate::clock::{Timestamp, after, before};
+use crate::error::{Code, Error, Result};
+
+/// The most that any verifier grants for a clock that is off: `tokens.leeway` can't be more.
+const LEEWAY: Duration = Duration::from_secs(300);
 
 /// `POST /v1/logout`: every token of the caller issued until now stops counting, on every device; the next login counts.
 pub async fn logout(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
@@ -13,7 +27,60 @@ pub async fn logout(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
     let end = rooms.now().max(caller.issued);
     let ended = rooms.store.end_tokens(caller.user.id, end).await;
     rooms.standings.forget(caller.user.id);
-    let origin = Origin { app: Some(&caller.app), ip: Some(ip) };
+    let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     audit::write("logout", Who::User(caller.user.id), origin, &ended);
     ended
+}
+
+/// One user whose tokens were ended.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Revocation {
+    /// The user: the tokens' `sub`.
+    #[schema(example = "01a1fce9-f066-7826-9be7-0cf2bb5d62bb")]
+    pub sub: Uuid,
+    /// Whole seconds since the epoch: a token whose `iat` is less doesn't count. Rounded down, so that comparing `iat` never
+    /// refuses a good one; of the second itself it lets through what was ended.
+    #[schema(example = 1_793_500_000)]
+    pub not_before: i64,
+    /// The same in milliseconds, exact: for who takes a token's instant from its `jti`, a UUIDv7.
+    #[schema(example = 1_793_500_000_251_i64)]
+    pub not_before_ms: i64,
+}
+
+/// Whose tokens were ended within the life of a token, as siblings read it.
+pub struct Revocations {
+    /// A JSON array of [`Revocation`]s.
+    pub json: Vec<u8>,
+    /// Its strong ETag, quotes included.
+    pub etag: String,
+}
+
+/// The list as it was last read: however many siblings poll, the database is asked at most once in [`FRESH`].
+#[derive(Default)]
+pub struct Recent(Mutex<Option<(Timestamp, Arc<Revocations>)>>);
+
+/// `GET /v1/revocations`: whose tokens ended so lately that one of them could still look good.
+pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
+    // Held while the database is asked: who comes meanwhile waits for the same answer.
+    let mut recent = rooms.recent.0.lock().await;
+    let now = rooms.now();
+    if let Some((_, list)) = recent.as_ref().filter(|(until, _)| now < *until) {
+        return Ok(list.clone());
+    }
+    let since = before(now, rooms.tokens.ttl().saturating_add(LEEWAY));
+    let ended = rooms.store.ended_since(since).await?;
+    let list: Vec<_> = ended
+        .into_iter()
+        .map(|(sub, end)| {
+            // The first that counts again.
+            let from = session::just_after(end);
+            Revocation { sub, not_before: from.as_second(), not_before_ms: from.as_millisecond() }
+        })
+        .collect();
+    let json = serde_json::to_vec(&list).map_err(|_| Error::from(Code::Internal).because("a list of ids"))?;
+    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &json).as_ref()[..12]));
+    let list = Arc::new(Revocations { json, etag });
+    *recent = Some((after(now, FRESH), list.clone()));
+    Ok(list)
 }

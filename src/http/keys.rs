@@ -2,13 +2,14 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::AppState;
+use super::conditional::conditional;
 use crate::app::App;
 
 /// Siblings may keep the keys five minutes without asking; a rotation waits for them far longer.
@@ -25,18 +26,8 @@ const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 )]
 pub(super) async fn jwks(State(app): State<AppState>, headers: HeaderMap) -> Response {
     let published = app.rooms.tokens.published(app.rooms.now());
-    let known = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let fresh = known.flat_map(|list| list.split(',')).any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == published.etag()
-    });
-    let etag = HeaderValue::from_str(published.etag()).unwrap_or(HeaderValue::from_static(""));
-    let shared = [(CACHE_CONTROL, CACHE), (ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY), (ETAG, etag)];
-    if fresh {
-        return (StatusCode::NOT_MODIFIED, shared).into_response();
-    }
-    let json = [(CONTENT_TYPE, HeaderValue::from_static("application/json"))];
-    (shared, json, published.json().to_vec()).into_response()
+    let answer = conditional(&headers, published.etag(), CACHE, published.json());
+    ([(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)], answer).into_response()
 }
 
 /// Who issues and where the keys are; enough for Spring's issuer-uri, Envoy, Istio, APISIX, Kong.

@@ -84,7 +84,7 @@ pub(super) struct Rendered;
 /// RFC 6750 §3: no error attribute where no token came.
 fn challenge(code: Code) -> Option<&'static str> {
     match code {
-        Code::TokenMissing => Some("Bearer"),
+        Code::TokenMissing | Code::ServiceUnauthorized => Some("Bearer"),
         Code::TokenExpired => Some(r#"Bearer error="invalid_token", error_description="expired""#),
         Code::TokenInvalid => Some(r#"Bearer error="invalid_token""#),
         _ => None,

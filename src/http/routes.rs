@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::{
     AppState, account, authz, decrypt, docs, health, keys, litemall, login, logout, me, password, phone,
-    problem, visitor, wechat_session,
+    problem, revocations, users, visitor, wechat_session,
 };
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -42,7 +42,9 @@ pub fn internal(app: Arc<App>) -> Router {
     let router = Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
-        .route("/metrics", get(health::metrics));
+        .route("/metrics", get(health::metrics))
+        .merge(users::router())
+        .layer(DefaultBodyLimit::max(state.config.http.body_limit));
     framed(guarded(router, &state), &state)
 }
 
@@ -60,6 +62,7 @@ pub(super) fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(phone::set))
         .routes(routes!(wechat_session::check))
         .routes(routes!(wechat_session::reset))
+        .routes(routes!(revocations::list))
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::openid_configuration))
         .routes(routes!(keys::oauth_authorization_server))

@@ -1,10 +1,10 @@
 //! Accounts: a username and a password's hash on a user's row.
 
 use entity::users;
-use sea_orm::{ActiveValue::Set, ColumnTrait as _, Condition, EntityTrait as _, QueryFilter as _};
+use sea_orm::{ActiveValue::Set, ColumnTrait as _, EntityTrait as _, QueryFilter as _};
 use uuid::Uuid;
 
-use super::user::{Lookup, Status, User, new_row, open_user};
+use super::user::{Lookup, Status, User, ends, new_row, open_user};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Result};
@@ -100,11 +100,13 @@ impl Store {
     ) -> Result<bool> {
         let change = users::ActiveModel {
             password_hash: Set(Some(new.expose().to_owned())),
-            tokens_not_before: Set(Some(now.as_millisecond())),
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
-        let mut update = open_user(id).set(change).filter(users::Column::Username.is_not_null());
+        let mut update = open_user(id)
+            .set(change)
+            .col_expr(users::Column::TokensNotBefore, ends(now))
+            .filter(users::Column::Username.is_not_null());
         if let Some(old) = old {
             update = update.filter(users::Column::PasswordHash.eq(old.expose()));
         }
@@ -112,28 +114,33 @@ impl Store {
         Ok(written.rows_affected > 0)
     }
 
-    /// No token issued until `end` counts. An end that is later already stays.
+    /// No token issued until `end` counts.
     pub async fn end_tokens(&self, id: Uuid, end: Timestamp) -> Result<()> {
-        let change =
-            users::ActiveModel { tokens_not_before: Set(Some(end.as_millisecond())), ..Default::default() };
-        let ends = users::Column::TokensNotBefore;
-        let earlier = Condition::any().add(ends.is_null()).add(ends.lt(end.as_millisecond()));
-        let written = open_user(id).set(change).filter(earlier).exec(&self.write).await;
-        written.map(|_| ()).map_err(error::unavailable)
+        let update = open_user(id).col_expr(users::Column::TokensNotBefore, ends(end));
+        update.exec(&self.write).await.map(|_| ()).map_err(error::unavailable)
+    }
+
+    /// Another level. False if they have closed their account.
+    pub async fn set_level(&self, id: Uuid, level: i16, now: Timestamp) -> Result<bool> {
+        let now = now.as_millisecond();
+        let change = users::ActiveModel { level: Set(level), updated_at: Set(now), ..Default::default() };
+        let written = open_user(id).set(change).exec(&self.write).await.map_err(error::unavailable)?;
+        Ok(written.rows_affected > 0)
     }
 
     /// Lets a user in, or keeps them out; kept out, no token of before counts. False if they have closed their account.
     pub async fn set_disabled(&self, id: Uuid, disabled: bool, now: Timestamp) -> Result<bool> {
         let status = if disabled { Status::Disabled } else { Status::Active };
-        let mut change = users::ActiveModel {
+        let change = users::ActiveModel {
             status: Set(status.number()),
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
+        let mut update = open_user(id).set(change);
         if disabled {
-            change.tokens_not_before = Set(Some(now.as_millisecond()));
+            update = update.col_expr(users::Column::TokensNotBefore, ends(now));
         }
-        let written = open_user(id).set(change).exec(&self.write).await.map_err(error::unavailable)?;
+        let written = update.exec(&self.write).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
     }
 }

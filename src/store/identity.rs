@@ -9,7 +9,7 @@ use super::user::instant;
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
-use crate::secret::OpenId;
+use crate::secret::{OpenId, UnionId};
 use crate::vault::Sealed;
 
 /// A user in one app.
@@ -26,6 +26,20 @@ pub struct Identity {
     pub session_key_at: Timestamp,
     /// The one before it.
     pub previous_session_key: Option<Sealed>,
+}
+
+/// How a user has come: one of their identities, without its keys.
+pub struct Came {
+    /// The mini-program's appid.
+    pub app: String,
+    /// WeChat's id of them there.
+    pub openid: OpenId,
+    /// WeChat's id of them across apps, where it said one.
+    pub unionid: Option<UnionId>,
+    /// The first time.
+    pub created_at: Timestamp,
+    /// The last time.
+    pub last_login_at: Timestamp,
 }
 
 impl Identity {
@@ -55,15 +69,22 @@ impl Store {
         Ok(row.map(Identity::from_row))
     }
 
-    /// The apps through which a user has come, and when last.
-    pub async fn apps_of(&self, user: Uuid) -> Result<Vec<(String, Timestamp)>> {
+    /// The identities of a user, by app.
+    pub async fn identities_of(&self, user: Uuid) -> Result<Vec<Came>> {
         let rows = identities::Entity::find()
             .filter(identities::Column::UserId.eq(user))
             .order_by_asc(identities::Column::Appid)
             .all(&self.read)
             .await
             .map_err(error::unavailable)?;
-        Ok(rows.into_iter().map(|row| (row.appid, instant(row.last_login_at))).collect())
+        let came = rows.into_iter().map(|row| Came {
+            app: row.appid,
+            openid: OpenId::new(row.openid),
+            unionid: row.unionid.map(UnionId::new),
+            created_at: instant(row.created_at),
+            last_login_at: instant(row.last_login_at),
+        });
+        Ok(came.collect())
     }
 
     /// The identity of this openid in this app.

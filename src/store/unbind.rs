@@ -8,7 +8,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::merge::{active, of_user};
-use super::user::{User, new_row};
+use super::user::{User, ends, new_row};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -59,14 +59,14 @@ async fn unbind_in(
     let leaving: Vec<Uuid> = all.iter().filter(|other| same_person(other)).map(|other| other.id).collect();
     let takes_unionid = mine.unionid.is_some() && account.unionid == mine.unionid;
 
-    let now = unbind.now.as_millisecond();
     let mut change =
-        users::ActiveModel { tokens_not_before: Set(Some(now)), updated_at: Set(now), ..Default::default() };
+        users::ActiveModel { updated_at: Set(unbind.now.as_millisecond()), ..Default::default() };
     if takes_unionid {
         change.unionid = Set(None);
     }
     users::Entity::update_many()
         .set(change)
+        .col_expr(users::Column::TokensNotBefore, ends(unbind.now))
         .filter(users::Column::Id.eq(account.id))
         .exec(transaction)
         .await?;

@@ -1,6 +1,7 @@
 //! A user as the rest of the gateway sees one, and how to find and change one.
 
 use entity::users;
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait as _};
 use sea_orm::{
     ActiveValue::{NotSet, Set},
     ColumnTrait as _, EntityTrait as _, FromQueryResult as _, QueryFilter as _, Statement,
@@ -190,6 +191,12 @@ impl Store {
 pub(super) fn open_user(id: Uuid) -> sea_orm::UpdateMany<users::Entity> {
     let open = users::Column::Status.ne(Status::Closed.number());
     users::Entity::update_many().filter(users::Column::Id.eq(id)).filter(open)
+}
+
+/// No token issued until `now` counts. An end never moves back: two replicas' clocks may differ.
+pub(super) fn ends(now: Timestamp) -> Expr {
+    let (column, now) = (Expr::col(users::Column::TokensNotBefore), now.as_millisecond());
+    CaseStatement::new().case(column.clone().gt(now), column).finally(now).into()
 }
 
 /// A row of a user who has said nothing yet.

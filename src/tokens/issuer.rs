@@ -79,6 +79,10 @@ impl Issuer {
         }
     }
 
+    pub(super) fn ttl(&self) -> std::time::Duration {
+        std::time::Duration::from_secs(self.ttl.unsigned_abs())
+    }
+
     pub(super) fn issue(
         &self,
         key: &SigningKey,

@@ -327,7 +327,7 @@ on_each_database! {
         for (arguments, said) in [
             (["show", "nobody"], "no user has this username"),
             (["show", "+8613000000000"], "no user has this phone number"),
-            (["disable", "00000000-0000-7000-8000-000000000000"], "there is no user 00000000"),
+            (["disable", "00000000-0000-7000-8000-000000000000"], "There is no such user"),
             (["enable", "no such name"], "neither a user id nor a username nor a phone number"),
         ] {
             let ended = account(&folder, &arguments, "");

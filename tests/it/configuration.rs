@@ -303,7 +303,10 @@ fn what_is_shown_holds_every_setting_and_no_secret() {
                 "WXGATE_DATABASE__URL",
                 "postgres://user:pass-word-1@db.internal/wxgate?sslpassword=pass-word-2",
             ),
-            ("WXGATE_INTERNAL__CREDENTIALS", r#"[{ name = "pay", token = "pay-token-1" }]"#),
+            (
+                "WXGATE_INTERNAL__CREDENTIALS",
+                r#"[{ name = "pay", token = "pay-token-0123456789abcdef0123456789" }]"#,
+            ),
         ],
     )
     .unwrap();

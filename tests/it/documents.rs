@@ -74,6 +74,7 @@ fn the_document_describes_every_native_address() {
             "/v1/me/phone",
             "/v1/me/wechat-session",
             "/v1/me/wechat-session/reset",
+            "/v1/revocations",
         ]
     );
 }

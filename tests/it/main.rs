@@ -19,6 +19,7 @@ mod configuration;
 mod documents;
 mod doors;
 mod house;
+mod internal;
 mod interop;
 mod login;
 mod migrations;

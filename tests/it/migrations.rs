@@ -34,7 +34,7 @@ on_each_database! {
             replicas.spawn(async move { wxgate::cli::migrate::up(&config).await });
         }
         let applied: usize = replicas.join_all().await.into_iter().map(Result::unwrap).sum();
-        assert_eq!(applied, 2, "two migrations, applied by one of them");
+        assert_eq!(applied, 3, "three migrations, applied by one of them");
         assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(0));
         assert_eq!(database.count(folder.path(), "users").await, 0);
     }
@@ -46,14 +46,18 @@ on_each_database! {
         let database = Database::fresh(kind).await;
         std::fs::write(folder.path().join("wxgate.toml"), configured(&folder, &database)).unwrap();
         let states = |state: &str| {
-            let names = ["m20261101_000001_users_and_identities", "m20261125_000002_accounts"];
+            let names = [
+                "m20261101_000001_users_and_identities",
+                "m20261125_000002_accounts",
+                "m20261125_000003_revocations",
+            ];
             names.map(|name| format!("{state}  {name}\n")).concat()
         };
         let status = run(folder.path(), &["migrate", "status"], &[]);
         assert_eq!((status.code, status.stdout.as_str()), (1, states("missing").as_str()), "{status:?}");
         assert!(status.stderr.contains("wxgate migrate up"), "{status:?}");
         let up = run(folder.path(), &["migrate", "up"], &[]);
-        assert_eq!((up.code, up.stdout.as_str()), (0, "2 applied\n"), "{up:?}");
+        assert_eq!((up.code, up.stdout.as_str()), (0, "3 applied\n"), "{up:?}");
         let again = run(folder.path(), &["migrate", "up"], &[]);
         assert_eq!((again.code, again.stdout.as_str()), (0, "nothing to do\n"), "{again:?}");
         let status = run(folder.path(), &["migrate", "status"], &[]);
@@ -89,14 +93,14 @@ on_each_database! {
             );
             connection.execute_unprepared(&identity).await.unwrap();
         }
-        assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(1));
+        assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(2));
         let rows = database.rows(folder.path(), "SELECT openid, slot FROM identities ORDER BY openid").await;
         let slots: Vec<i64> = rows.iter().map(|row| row["slot"].as_i64().unwrap()).collect();
         assert_eq!(slots, [0, 1, 0, 2]);
         assert_eq!(database.count(folder.path(), "users").await, 1);
         // And back, for whoever must.
-        Migrator::down(&connection, Some(1)).await.unwrap();
-        assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(1));
+        Migrator::down(&connection, Some(2)).await.unwrap();
+        assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(2));
         assert_eq!(database.count(folder.path(), "identities").await, 4);
     }
 }
@@ -112,7 +116,7 @@ async fn a_migration_killed_in_the_middle_on_mariadb_is_finished_by_the_next() {
     for sql in ["DELETE FROM seaql_migrations", "DROP TABLE identities"] {
         connection.execute_unprepared(sql).await.unwrap();
     }
-    assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(2));
+    assert_eq!(wxgate::cli::migrate::up(&config).await, Ok(3));
     let backend = connection.get_database_backend();
     let sql = "SELECT CHARACTER_SET_NAME AS c, COLLATION_NAME AS n FROM information_schema.columns \
                WHERE table_schema = DATABASE() AND table_name = 'identities' AND column_name = 'openid'";

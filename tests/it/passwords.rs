@@ -280,14 +280,14 @@ on_each_database! {
         let world = World::on(kind).await;
         let id = world.add_account("xiaoming", PASSWORD).await.parse().unwrap();
         let session = world.type_password("xiaoming", PASSWORD).await.status(200).json();
-        assert!(operator::disable(&world.app.rooms, id).await.unwrap());
+        operator::disable(&world.app.rooms, id, operator::By::Command).await.unwrap();
         world.type_password("xiaoming", "wrong password").await.refused(400, "bad_credentials");
         world.type_password("xiaoming", PASSWORD).await.refused(403, "user_disabled");
         world.ask("GET", "/v1/me", &session, Value::Null).await.refused(401, "token_invalid");
         let alice = world.login("alice").await;
         world.ask("PUT", "/v1/me/account", &alice, json!({ "username": "xiaoming", "password": PASSWORD })).await.refused(403, "user_disabled");
         let user = world.app.rooms.store.find_user(id, "").await.unwrap().unwrap();
-        assert!(operator::enable(&world.app.rooms, &user).await.unwrap());
+        operator::enable(&world.app.rooms, id, operator::By::Command).await.unwrap();
         world.type_password("xiaoming", PASSWORD).await.status(200);
         operator::set_password(&world.app.rooms, &user, &Password::new("another password")).await.unwrap();
         world.type_password("xiaoming", "another password").await.status(200);

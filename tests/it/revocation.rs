@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
-use wxgate::flows::operator;
+use wxgate::flows::operator::{self, By};
 
 use crate::on_each_database;
 use crate::world::{APP, Kind, World};
@@ -32,6 +32,58 @@ on_each_database! {
             world.ask("POST", "/v1/logout", &again, Value::Null).await.status(204);
             world.ask("GET", "/v1/me", &again, Value::Null).await.refused(401, "token_invalid");
         }
+    }
+}
+
+on_each_database! {
+    async fn siblings_read_whose_tokens_ended_within_the_life_of_one_and_nobody_else(kind: Kind) {
+        let world = World::on(kind).await;
+        let empty = world.get("/v1/revocations", &[]).await.status(200);
+        assert_eq!((empty.text(), empty.header("content-type")), ("[]", "application/json"));
+        assert_eq!(empty.header("cache-control"), "public, max-age=5");
+
+        let mut ended = Vec::new();
+        for name in ["alice", "bob"] {
+            let session = world.login(name).await;
+            ended.push(session["userInfo"]["userId"].as_str().unwrap().to_owned());
+            world.ask("POST", "/v1/logout", &session, Value::Null).await.status(204);
+            world.clock.turn(Duration::from_secs(60));
+        }
+        world.login("carol").await;
+        let listed = world.get("/v1/revocations", &[]).await.status(200);
+        // 2026-11-01T02:26:40.250Z is the end; from the next millisecond on a token counts.
+        let first = json!({ "sub": ended[0], "notBefore": 1_793_500_000, "notBeforeMs": 1_793_500_000_251_i64 });
+        let second = json!({ "sub": ended[1], "notBefore": 1_793_500_060, "notBeforeMs": 1_793_500_060_251_i64 });
+        assert_eq!(listed.json(), json!([first, second]));
+
+        // What didn't change isn't sent again, and what did is, at the latest after five seconds.
+        let etag = listed.header("etag");
+        let unchanged = world.get("/v1/revocations", &[("if-none-match", etag)]).await.status(304);
+        assert_eq!((unchanged.header("etag"), unchanged.text()), (etag, ""));
+        let session = world.login("dave").await;
+        world.ask("DELETE", "/v1/me", &session, Value::Null).await.status(204);
+        world.clock.turn(Duration::from_secs(5));
+        let changed = world.get("/v1/revocations", &[("if-none-match", etag)]).await.status(200);
+        assert_eq!(changed.json()[2]["sub"], session["userInfo"]["userId"]);
+
+        // Two hours and what a clock may be off later, no token of alice's from before looks good to anybody.
+        world.clock.turn(Duration::from_secs(2 * 3600 + 300 - 66));
+        assert_eq!(world.get("/v1/revocations", &[]).await.json()[0]["sub"], ended[1].as_str());
+    }
+}
+
+on_each_database! {
+    async fn an_end_of_tokens_never_moves_back_whatever_a_replicas_clock_says(kind: Kind) {
+        let world = World::on(kind).await;
+        let session = world.login("alice").await;
+        let user: Uuid = session["userInfo"]["userId"].as_str().unwrap().parse().unwrap();
+        let (store, now) = (&world.app.rooms.store, world.app.rooms.now());
+        store.end_tokens(user, now).await.unwrap();
+        let behind = wxgate::clock::before(now, Duration::from_secs(3));
+        store.end_tokens(user, behind).await.unwrap();
+        assert!(store.set_disabled(user, true, behind).await.unwrap());
+        assert!(store.set_disabled(user, false, behind).await.unwrap());
+        world.ask("GET", "/v1/me", &session, Value::Null).await.refused(401, "token_invalid");
     }
 }
 
@@ -70,7 +122,7 @@ async fn a_disabled_user_is_out_at_authz_within_seconds_whichever_replica_was_to
     assert_eq!(authz(&world, &session).await, 200);
     let user: Uuid = session["userInfo"]["userId"].as_str().unwrap().parse().unwrap();
     let replica = world.replica().await;
-    assert!(operator::disable(&replica.rooms, user).await.unwrap());
+    operator::disable(&replica.rooms, user, By::Command).await.unwrap();
     world.clock.turn(Duration::from_secs(5));
     world.ask("GET", "/authz", &session, Value::Null).await.refused(401, "token_invalid");
 }

@@ -58,6 +58,7 @@ pub(crate) struct World {
     pub(crate) database: Database,
     http: reqwest::Client,
     address: SocketAddr,
+    internal: SocketAddr,
     servers: tokio::task::JoinSet<()>,
     folder: tempfile::TempDir,
 }
@@ -94,17 +95,28 @@ impl World {
         let config = config::load(&layers).unwrap_or_else(|problems| panic!("{problems:#?}"));
         wxgate::cli::migrate::up(&config.database).await.unwrap();
         let app = Arc::new(App::build(config, clock.clone()).await.unwrap());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
         let mut servers = tokio::task::JoinSet::new();
-        let router = wxgate::http::public(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
-        servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let address = serve(&mut servers, wxgate::http::public(app.clone())).await;
+        let internal = serve(&mut servers, wxgate::http::internal(app.clone())).await;
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .unwrap();
-        Self { app, wechat, clock, database, http, address, servers, folder }
+        Self { app, wechat, clock, database, http, address, internal, servers, folder }
+    }
+
+    /// Asks at the internal listener, with this credential and a JSON body unless it is null.
+    pub(crate) async fn internally(&self, method: &str, path: &str, credential: &str, body: Value) -> Answer {
+        let url = format!("http://{}{path}", self.internal);
+        let mut request = self.http.request(method.parse().unwrap(), url);
+        if !credential.is_empty() {
+            request = request.header("authorization", format!("Bearer {credential}"));
+        }
+        if !body.is_null() {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        Answer::of(request).await
     }
 
     /// A second gateway on the same database and keys, as another replica would be.
@@ -218,6 +230,14 @@ impl Drop for World {
     fn drop(&mut self) {
         self.servers.abort_all();
     }
+}
+
+async fn serve(servers: &mut tokio::task::JoinSet<()>, router: axum::Router) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = router.into_make_service_with_connect_info::<SocketAddr>();
+    servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    address
 }
 
 pub(crate) async fn start_wechat(clock: Arc<dyn Clock>) -> Simulator {

@@ -66,7 +66,7 @@ pub(super) async fn run(app: &App, named: &str, json: bool) -> Outcome {
 
 async fn look(app: &App, named: &str) -> Result<Shown, super::Failure> {
     let user = user(app, named).await?;
-    let apps = app.rooms.store.apps_of(user.id).await.map_err(refused)?;
+    let apps = app.rooms.store.identities_of(user.id).await.map_err(refused)?;
     let wrong_passwords = match user.username.as_deref().and_then(Username::of) {
         Some(name) => {
             let (count, last_at) = attempts::against(&app.rooms, &name).await.map_err(refused)?;
@@ -87,7 +87,10 @@ async fn look(app: &App, named: &str) -> Result<Shown, super::Failure> {
         level_name: level_name.cloned(),
         phone: user.phone.is_some(),
         created_at: user.created_at,
-        apps: apps.into_iter().map(|(app, last_login_at)| Came { app, last_login_at }).collect(),
+        apps: apps
+            .into_iter()
+            .map(|came| Came { app: came.app, last_login_at: came.last_login_at })
+            .collect(),
         wrong_passwords,
     })
 }

@@ -22,7 +22,9 @@ mod files;
 mod init;
 mod keys;
 pub mod migrate;
+mod progress;
 mod reload;
+mod secrets;
 mod serve;
 mod simulate;
 mod token;
@@ -52,6 +54,9 @@ enum Command {
     /// Make signing keys, and see when which one signs
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Make column keys, and move what is sealed to the first one
+    #[command(subcommand)]
+    Secrets(secrets::Command),
     /// Look into a token
     #[command(subcommand)]
     Token(token::Command),
@@ -99,7 +104,7 @@ pub fn main() -> ExitCode {
         && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
     {
         eprintln!(
-            "wxgate: --config is for serve, migrate, keys, token, account and config; this command reads none"
+            "wxgate: --config is for serve, migrate, keys, secrets, token, account and config; this command reads none"
         );
         return ExitCode::from(2);
     }
@@ -110,6 +115,7 @@ pub fn main() -> ExitCode {
             Command::Serve => serve::run(load(file)?, found(file)).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
             Command::Keys(command) => keys::run(&command, file),
+            Command::Secrets(command) => secrets::run(&command, file).await,
             Command::Token(command) => token::run(&command, &load(file)?),
             Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),

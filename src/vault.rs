@@ -159,6 +159,17 @@ impl Vault {
         Ok(envelope::write(&key.id, &nonce, &body))
     }
 
+    /// The ids of the keys, in the order of the configuration: the first seals.
+    pub fn key_ids(&self) -> Vec<String> {
+        self.keys.load().iter().map(|key| key.id.clone()).collect()
+    }
+
+    /// Whether it is sealed with the key that seals now.
+    pub fn is_current(&self, sealed: &Sealed) -> bool {
+        let keys = self.keys.load();
+        keys.first().is_some_and(|key| sealed.key_id().is_ok_and(|id| id == key.id))
+    }
+
     /// Opens with whichever key sealed it.
     pub fn open(&self, cell: &Cell<'_>, sealed: &Sealed) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         let envelope = envelope::read(sealed).map_err(OpenError::Malformed)?;

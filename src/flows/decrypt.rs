@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::Rooms;
 use super::session::{Caller, Way};
+use super::{Rooms, cells};
 use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
 use crate::secret::{OpenId, SessionKey};
 use crate::store::Identity;
-use crate::vault::{Cell, Sealed};
+use crate::vault::Sealed;
 use crate::wechat::encrypted::{self, Claim, Owner, Verified};
 use crate::wechat::{App, WechatSession};
 
@@ -117,7 +117,7 @@ pub(super) fn session_key(
     sealed: &Sealed,
 ) -> Result<SessionKey> {
     let row = [app.id.as_str(), identity.openid.expose()];
-    let cell = Cell { table: "identities", column: "session_key", row: &row };
+    let cell = cells::session_key(&row);
     let plain = rooms.vault.open(&cell, sealed).map_err(|error| {
         Error::from(Code::Internal).because(format!("a session_key can't be opened: {error}"))
     })?;

@@ -7,12 +7,11 @@ use uuid::Uuid;
 use super::audit::{self, Origin, Who};
 use super::password::{self, Credentials};
 use super::session::{self, Session, Way};
-use super::{Rooms, account, decrypt, profile};
+use super::{Rooms, account, cells, decrypt, profile};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, UnionId};
 use crate::store::{Claimed, LoggedIn, Login, Profile, Status, User};
-use crate::vault::Cell;
 use crate::wechat::encrypted::Claim;
 use crate::wechat::{App, WechatSession};
 
@@ -171,7 +170,7 @@ async fn write(
     now: Timestamp,
 ) -> Result<LoggedIn> {
     let row = [app.id.as_str(), who.openid.expose()];
-    let cell = Cell { table: "identities", column: "session_key", row: &row };
+    let cell = cells::session_key(&row);
     let session_key = who.session_key.expose().as_bytes();
     let sealed = rooms.vault.seal(&cell, session_key);
     let login = Login {

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Rooms;
 use super::decrypt;
 use super::session::{self, Caller, UserInfo, Way};
+use super::{Rooms, cells};
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, Phone};
 use crate::store::User;
@@ -67,19 +67,15 @@ pub(super) fn shown(rooms: &Rooms, user: &User) -> Option<String> {
 }
 
 pub(super) fn seal(rooms: &Rooms, user: uuid::Uuid, phone: &Phone) -> Result<Sealed> {
-    let sealed = rooms.vault.seal(&cell(&[&user.to_string()]), phone.expose().as_bytes());
+    let sealed = rooms.vault.seal(&cells::phone(&[&user.to_string()]), phone.expose().as_bytes());
     sealed.map_err(|_| Error::from(Code::Internal).because("the vault can't seal"))
 }
 
 pub(super) fn open(rooms: &Rooms, user: uuid::Uuid, sealed: &Sealed) -> Result<Phone> {
-    let plain = rooms.vault.open(&cell(&[&user.to_string()]), sealed);
+    let plain = rooms.vault.open(&cells::phone(&[&user.to_string()]), sealed);
     let plain = plain
         .map_err(|error| Error::from(Code::Internal).because(format!("a phone can't be opened: {error}")))?;
     Ok(Phone::new(String::from_utf8_lossy(&plain)))
-}
-
-fn cell<'c>(row: &'c [&'c str]) -> Cell<'c> {
-    Cell { table: "users", column: "phone", row }
 }
 
 /// Keyed, and the same for a number whoever has it: that is what makes it unique and findable.

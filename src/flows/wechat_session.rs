@@ -1,10 +1,9 @@
 //! The server's twins of wx.checkSession: is the session_key still good, and make it another.
 
-use super::Rooms;
 use super::decrypt::{identity, session_key};
 use super::session::Caller;
+use super::{Rooms, cells};
 use crate::error::{Code, Error, Result};
-use crate::vault::Cell;
 
 /// Whether WeChat still knows the session_key that we hold.
 pub async fn check(rooms: &Rooms, caller: &Caller) -> Result<bool> {
@@ -25,7 +24,7 @@ pub async fn reset(rooms: &Rooms, caller: &Caller) -> Result<bool> {
         return Ok(false);
     };
     let row = [app.id.as_str(), identity.openid.expose()];
-    let cell = Cell { table: "identities", column: "session_key", row: &row };
+    let cell = cells::session_key(&row);
     let text = fresh.expose().as_bytes();
     let sealed = rooms.vault.seal(&cell, text);
     let sealed = sealed.map_err(|_| Error::from(Code::Internal).because("the vault can't seal"))?;

@@ -29,6 +29,11 @@ impl Sealed {
         Self(bytes)
     }
 
+    /// The id of the key that it says it was sealed with.
+    pub fn key_id(&self) -> Result<&str, Malformed> {
+        read(self).map(|envelope| envelope.key_id)
+    }
+
     /// As it goes to the database.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

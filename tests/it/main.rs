@@ -27,6 +27,7 @@ mod passwords;
 mod person;
 mod phone_numbers;
 mod reload;
+mod resealing;
 mod revocation;
 mod sealed;
 mod tokens;

@@ -1,0 +1,47 @@
+//! How far a long command is: a bar on a terminal, a line at every tenth elsewhere. Counts and nothing else, on stderr.
+
+use std::io::IsTerminal as _;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+pub(super) struct Progress {
+    /// On a terminal.
+    bar: Option<ProgressBar>,
+    done: u64,
+    total: u64,
+    what: &'static str,
+}
+
+impl Progress {
+    /// Of `total` things, about: more may come meanwhile.
+    pub(super) fn start(total: u64, what: &'static str) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template(
+                "{bar:30} {human_pos} of {human_len} {msg}, {per_sec}, {eta} left",
+            );
+            ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr())
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+                .with_message(what)
+        });
+        Self { bar, done: 0, total, what }
+    }
+
+    /// So many more are done.
+    pub(super) fn more(&mut self, things: u64) {
+        let tenth = |done: u64| done.saturating_mul(10) / self.total.max(1);
+        let (before, after) = (tenth(self.done), tenth(self.done + things));
+        self.done += things;
+        match &self.bar {
+            Some(bar) => bar.set_position(self.done),
+            None if after > before => eprintln!("{} of {} {}", self.done, self.total, self.what),
+            None => {}
+        }
+    }
+
+    /// Leaves the terminal to what is said next.
+    pub(super) fn end(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -12,16 +12,17 @@ use std::time::Duration;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::clock::Timestamp;
 use crate::secret::{AppSecret, ConfigSecret};
 
 pub(crate) mod check;
 mod files;
+mod keys;
 mod layers;
 mod reading;
 mod show;
 mod values;
 
+pub use keys::{ColumnKey, Secrets, TokenKey, Tokens};
 pub use layers::{Layers, inspect, load};
 pub use values::{Inline, Level, LogFormat, TokenType};
 
@@ -156,81 +157,6 @@ pub struct App {
     /// The AppSecret, wherever it was given.
     #[serde(skip, default = "values::unset_app_secret")]
     pub app_secret: AppSecret,
-}
-
-/// `[tokens]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tokens {
-    /// `iss`: a bare origin.
-    pub issuer: String,
-    /// `aud`.
-    pub audience: Vec<String>,
-    /// How long a token counts.
-    #[serde(deserialize_with = "values::span")]
-    pub ttl: Duration,
-    /// How far clocks may be apart.
-    #[serde(deserialize_with = "values::span")]
-    pub leeway: Duration,
-    /// The header's `typ`.
-    pub typ: TokenType,
-    /// How long siblings may keep the published keys.
-    #[serde(deserialize_with = "values::span")]
-    pub verifier_cache: Duration,
-    /// Claims beyond RFC 9068's.
-    pub claims: Vec<String>,
-    /// Where a token may come in.
-    pub accept_headers: Vec<String>,
-    /// The signing keys.
-    pub keys: Vec<TokenKey>,
-}
-
-/// `[[tokens.keys]]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenKey {
-    /// PKCS#8 PEM.
-    #[serde(default)]
-    pub file: PathBuf,
-    /// From when on it signs; none: from the beginning.
-    #[serde(default, deserialize_with = "values::instant")]
-    pub sign_from: Option<Timestamp>,
-    /// Out at once; its file is no longer read, so that a stolen key can be deleted.
-    #[serde(default)]
-    pub revoked: bool,
-    /// It may sign before siblings' caches can have seen it.
-    #[serde(default)]
-    pub emergency: bool,
-    /// What the file holds.
-    #[serde(skip, default = "values::unset")]
-    pub pem: ConfigSecret,
-}
-
-/// `[secrets]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Secrets {
-    index_key: Option<Inline>,
-    index_key_file: Option<PathBuf>,
-    /// The keys of the sealed columns; the first seals.
-    pub column_keys: Vec<ColumnKey>,
-    /// The blind index's key, base64.
-    #[serde(skip, default = "values::unset")]
-    pub index: ConfigSecret,
-}
-
-/// `[[secrets.column_keys]]`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ColumnKey {
-    /// The name that stands in every envelope it sealed.
-    #[serde(default)]
-    pub id: String,
-    key: Option<Inline>,
-    file: Option<PathBuf>,
-    /// The key, base64.
-    #[serde(skip, default = "values::unset")]
-    pub material: ConfigSecret,
 }
 
 /// `[accounts]`

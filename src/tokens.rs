@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use crate::clock::Timestamp;
 use crate::config::{self, Problem};
 
+mod encrypted;
 mod issuer;
 mod jwks;
 mod key;

@@ -1,8 +1,11 @@
-//! How far a long command is: a bar on a terminal, a line at every tenth elsewhere. Counts and nothing else, on stderr.
+//! How far a long command is: a bar on a terminal, a line now and then elsewhere. Counts and nothing else, on stderr.
 
 use std::io::IsTerminal as _;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// So many go by without a line; of few, a tenth.
+const MOST_SILENT: u64 = 50_000;
 
 pub(super) struct Progress {
     /// On a terminal.
@@ -28,8 +31,8 @@ impl Progress {
 
     /// So many more are done.
     pub(super) fn more(&mut self, things: u64) {
-        let tenth = |done: u64| done.saturating_mul(10) / self.total.max(1);
-        let (before, after) = (tenth(self.done), tenth(self.done + things));
+        let line = |done: u64| done / (self.total / 10).clamp(1, MOST_SILENT);
+        let (before, after) = (line(self.done), line(self.done + things));
         self.done += things;
         match &self.bar {
             Some(bar) => bar.set_position(self.done),

@@ -34,6 +34,13 @@ pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<
         {
             key.pem = pem;
         }
+        let (inline, file) = (key.passphrase.take(), key.passphrase_file.take());
+        if !key.revoked && (inline.is_some() || file.is_some()) {
+            let name = format!("tokens.keys[{index}].passphrase");
+            if let Some(phrase) = reader.secret(&name, inline, "passphrase_file", file) {
+                key.phrase = phrase;
+            }
+        }
     }
     let secrets = &mut config.secrets;
     let index_key = reader.secret(

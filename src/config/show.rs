@@ -48,6 +48,9 @@ impl Config {
         line(format!("accept_headers = {}", list(tokens.accept_headers.iter().cloned())));
         for key in &tokens.keys {
             line(format!("[[tokens.keys]]\nfile = {:?}", key.file.display().to_string()));
+            if !key.phrase.expose().is_empty() {
+                line("passphrase = \"(redacted)\"".into());
+            }
             if let Some(instant) = key.sign_from {
                 line(format!("sign_from = {instant}"));
             }

@@ -8,6 +8,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{Jwk, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey};
+use zeroize::Zeroizing;
+
+use super::encrypted;
+use crate::secret::ConfigSecret;
 
 const WANTED: &str = "wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more";
 
@@ -26,13 +30,22 @@ enum Pair {
 }
 
 impl SigningKey {
-    /// Reads, derives the public half, and proves on a trial message that the halves belong together.
-    pub(super) fn from_pem(pem: &str) -> Result<Self, String> {
-        let block = pem::parse(pem).map_err(|_| format!("is no PEM that can be read; {WANTED}"))?;
-        if block.tag() != "PRIVATE KEY" {
-            return Err(complaint(block.tag()));
-        }
-        let der = zeroize::Zeroizing::new(block.into_contents());
+    /// Reads, derives the public half, and proves on a trial message that the halves belong together. `passphrase` opens an
+    /// encrypted one, and is empty for any other.
+    pub(super) fn from_pem(pem: &ConfigSecret, passphrase: &ConfigSecret) -> Result<Self, String> {
+        let block = pem::parse(pem.expose()).map_err(|_| format!("is no PEM that can be read; {WANTED}"))?;
+        let tag = block.tag().to_owned();
+        let content = Zeroizing::new(block.into_contents());
+        let der = match (tag.as_str(), passphrase.expose()) {
+            ("PRIVATE KEY", "") => content,
+            ("PRIVATE KEY", _) => {
+                return Err("is not encrypted, so it needs no passphrase: encrypt it \
+                            (`openssl pkcs8 -topk8 -in FILE -out NEW`) or take the passphrase off these lines"
+                    .to_owned());
+            }
+            ("ENCRYPTED PRIVATE KEY", phrase) if !phrase.is_empty() => encrypted::open(&content, phrase)?,
+            (other, _) => return Err(complaint(other)),
+        };
         let (pair, algorithm, public) = read(&der)?;
         let mut jwk = Jwk::from_decoding_key(&public, Some(algorithm)).map_err(|_| WANTED.to_owned())?;
         let kid = jwk.thumbprint(ThumbprintHash::SHA256).map_err(|_| WANTED.to_owned())?;
@@ -110,9 +123,7 @@ fn read(der: &[u8]) -> Result<(Pair, Algorithm, DecodingKey), String> {
 /// What the PEM is instead, and how to make it right.
 fn complaint(tag: &str) -> String {
     match tag {
-        "ENCRYPTED PRIVATE KEY" => {
-            "is encrypted; `openssl pkcs8 -in FILE -out NEW` takes the passphrase off (protect the file by its mode)".into()
-        }
+        "ENCRYPTED PRIVATE KEY" => "is encrypted: give its passphrase_file beside it".into(),
         "EC PRIVATE KEY" | "RSA PRIVATE KEY" | "EC PARAMETERS" => {
             "is in the old form; `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW` makes PKCS#8 of it".into()
         }
@@ -124,8 +135,8 @@ fn complaint(tag: &str) -> String {
 
 /// A new P-256 key as PKCS#8 PEM.
 #[expect(clippy::disallowed_methods, reason = "the library's API wants its own")]
-pub(crate) fn generate() -> Option<zeroize::Zeroizing<String>> {
+pub(crate) fn generate() -> Option<Zeroizing<String>> {
     let document =
         EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &SystemRandom::new()).ok()?;
-    Some(zeroize::Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", document.as_ref()))))
+    Some(Zeroizing::new(pem::encode(&pem::Pem::new("PRIVATE KEY", document.as_ref()))))
 }

@@ -48,7 +48,7 @@ impl Ring {
             config.keys.iter().enumerate().filter(|(_, key)| !key.pem.expose().is_empty() && !key.revoked);
         for (at, each) in given {
             let name = format!("tokens.keys[{at}].file");
-            match SigningKey::from_pem(each.pem.expose()) {
+            match SigningKey::from_pem(&each.pem, &each.phrase) {
                 Ok(key) if listed.contains_key(key.kid()) => {
                     problems.push(Problem::new(name, "is the same key as another in the list"));
                 }

@@ -231,7 +231,7 @@ fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
     tokens.claims: "phone" is none of: nickname, picture, preferred_username, user_level
     tokens.issuer: must be a bare origin in lower case, no path and no trailing slash, e.g. "https://auth.example.com"
     tokens.keys[0].file: no/such.pem can't be read: No such file or directory (os error 2)
-    tokens.keys[0].sign_form: unknown field `sign_form`, expected one of `file`, `sign_from`, `revoked`, `emergency`
+    tokens.keys[0].sign_form: unknown field `sign_form`, expected one of `file`, `sign_from`, `revoked`, `emergency`, `passphrase`, `passphrase_file`
     tokens.typ: "jwt" is none of: JWT, at+jwt
     secrets.column_keys[0].file: no/such.key can't be read: No such file or directory (os error 2)
     secrets.index_key: is missing: give it, or index_key_file; `wxgate init` makes a set of keys
@@ -280,7 +280,7 @@ fn keys_that_will_not_do_are_named_with_the_command_that_mends_them() {
     insta::assert_snapshot!(said, @r#"
     SEC1: tokens.keys[0].file: /first.pem: is in the old form; `openssl pkcs8 -topk8 -nocrypt -in FILE -out NEW` makes PKCS#8 of it
     public: tokens.keys[0].file: /first.pem: is a public key; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
-    encrypted: tokens.keys[0].file: /first.pem: is encrypted; `openssl pkcs8 -in FILE -out NEW` takes the passphrase off (protect the file by its mode)
+    encrypted: tokens.keys[0].file: /first.pem: is encrypted: give its passphrase_file beside it
     garbage in PEM: tokens.keys[0].file: /first.pem: this key is of a kind or size that isn't supported; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
     garbage: tokens.keys[0].file: /first.pem: is no PEM that can be read; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
     cut short: tokens.keys[0].file: /first.pem: is no PEM that can be read; wanted is a private key in PKCS#8 PEM, P-256, Ed25519 or RSA of 2048 bits or more
@@ -319,7 +319,7 @@ fn what_is_shown_holds_every_setting_and_no_secret() {
     let defaults = include_str!("../../config.default.toml");
     let keys = defaults
         .lines()
-        .filter(|line| !line.contains("sign_from"))
+        .filter(|line| !line.contains("sign_from") && !line.contains("passphrase"))
         .filter_map(|line| line.split_once(" = ").map(|(key, _)| key.trim_start_matches("# ")));
     for key in keys.filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_')) {
         let key = key.trim_end_matches("_file");

@@ -18,6 +18,7 @@ mod binding;
 mod configuration;
 mod documents;
 mod doors;
+mod encrypted_keys;
 mod house;
 mod internal;
 mod interop;

@@ -31,6 +31,9 @@ fn settings(list: &[(usize, Option<i64>)]) -> config::Tokens {
         sign_from: from.map(at),
         revoked: false,
         emergency: false,
+        passphrase: None,
+        passphrase_file: None,
+        phrase: ConfigSecret::new(""),
         pem: ConfigSecret::new(pems()[*key].clone()),
     };
     config::Tokens {

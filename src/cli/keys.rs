@@ -18,6 +18,9 @@ pub(super) enum Command {
         /// Where to write it [default: keys/YEAR-MONTH.pem beside the configuration]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// For a stolen key: the new one signs at once, before siblings' caches can have seen it
+        #[arg(long)]
+        emergency: bool,
     },
     /// Draw when which key is published, signs, is superseded, and may be deleted
     Plan,
@@ -30,13 +33,13 @@ const WIDTH: i64 = 56;
 
 pub(super) fn run(command: &Command, file: Option<&Path>) -> Outcome {
     match command {
-        Command::New { out } => new(out.as_deref(), file),
+        Command::New { out, emergency } => new(out.as_deref(), *emergency, file),
         Command::Plan => plan(&load(file)?),
         Command::Check => check(&load(file)?),
     }
 }
 
-fn new(out: Option<&Path>, file: Option<&Path>) -> Outcome {
+fn new(out: Option<&Path>, emergency: bool, file: Option<&Path>) -> Outcome {
     let now = clock().now();
     let beside = found(file).and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default();
     let path = match out {
@@ -59,7 +62,15 @@ fn new(out: Option<&Path>, file: Option<&Path>) -> Outcome {
         "{} is written, readable by you alone. Add this to every replica's wxgate.toml:\n",
         path.display()
     );
-    println!("[[tokens.keys]]\nfile = {:?}\nsign_from = {from}\n", listed.display().to_string());
+    let file = listed.display().to_string();
+    if emergency {
+        println!("[[tokens.keys]]\nfile = {file:?}\nsign_from = {}\nemergency = true\n", whole_seconds(now));
+        println!(
+            "and this to the lines of the key that was stolen, all of whose tokens end by it:\n\nrevoked = true\n"
+        );
+    } else {
+        println!("[[tokens.keys]]\nfile = {file:?}\nsign_from = {from}\n");
+    }
     println!("A running gateway takes it within seconds. Then: wxgate keys plan");
     Ok(())
 }

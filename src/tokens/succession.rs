@@ -9,7 +9,7 @@
 
 use std::time::Duration;
 
-use super::ring::Ring;
+use super::ring::{Listed, Ring};
 use crate::clock::{Timestamp, after, whole_seconds};
 use crate::config::{self, Problem};
 
@@ -23,8 +23,36 @@ pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: 
         let before = old.listed.get(kid).filter(|_| known.contains(&kid.as_str()));
         listed.since = before.map_or(now, |before| before.since);
     }
+    let idle = idle_emergency(old, new, now);
+    if !idle.is_empty() {
+        // What else would be said comes of it.
+        return idle;
+    }
     let problems = dropped(old, new, config, now);
     problems.into_iter().chain(unseen(old, new, config, now)).collect()
+}
+
+/// New keys for an emergency that would not sign, because another key's sign_from is later: the one before the stolen one
+/// would be back in force.
+fn idle_emergency(old: &Ring, new: &Ring, now: Timestamp) -> Vec<Problem> {
+    let Some(signer) = new.keys.signer(now).map(|key| key.kid()) else { return Vec::new() };
+    let file =
+        |kid: &str| new.listed.get(kid).map(|listed| listed.file.display().to_string()).unwrap_or_default();
+    let idle = new.listed.iter().filter(|(kid, listed)| {
+        let unset = new.keys.schedule().any(|(key, from, _)| key.kid() == *kid && from == Timestamp::MIN);
+        listed.emergency && unset && *kid != signer && !old.listed.contains_key(*kid)
+    });
+    let problem = |(kid, listed): (&String, &Listed)| {
+        let text = format!(
+            "{} is for an emergency, but {} would sign, whose sign_from is later than none: set sign_from = {} on the \
+             new one",
+            file(kid),
+            file(signer),
+            whole_seconds(now)
+        );
+        Problem::new(format!("tokens.keys[{}].sign_from", listed.at), text)
+    };
+    idle.map(problem).collect()
 }
 
 /// Keys whose tokens still count, and which would be gone. A list may say that a key which has signed is yet to begin, so

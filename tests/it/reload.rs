@@ -178,6 +178,16 @@ fn keys_new_writes_a_key_whose_lines_pasted_pass_and_plan_draws_what_will_happen
     // A second one of this month gets a name of its own, and nothing was overwritten.
     let again = run(folder.path(), &["keys", "new"], &[]);
     assert!(again.code == 0 && again.stdout.lines().next() != made.stdout.lines().next(), "{again:?}");
+
+    // One for a stolen key signs from now on, once its lines stand there.
+    let made = run(folder.path(), &["keys", "new", "--emergency"], &[]);
+    let lines: Vec<&str> = made.stdout.lines().skip_while(|line| !line.starts_with("[[")).take(4).collect();
+    assert!(lines[3] == "emergency = true" && made.stdout.contains("revoked = true"), "{made:?}");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{text}\n{}\n", lines.join("\n"))).unwrap();
+    let plan = run(folder.path(), &["keys", "plan"], &[]);
+    let from = lines[2].strip_prefix("sign_from = ").unwrap();
+    assert!(plan.code == 0 && plan.stdout.contains(&format!("signs since {from}")), "{plan:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

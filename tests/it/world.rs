@@ -124,6 +124,13 @@ impl World {
         Arc::new(App::build(self.app.config.clone(), self.clock.clone()).await.unwrap())
     }
 
+    /// Such a replica, listening too; where.
+    pub(crate) async fn listening_replica(&mut self) -> (Arc<App>, String) {
+        let replica = self.replica().await;
+        let address = serve(&mut self.servers, wxgate::http::public(replica.clone())).await;
+        (replica, format!("http://{address}"))
+    }
+
     /// An account as an operator makes one, and its user's id.
     pub(crate) async fn add_account(&self, username: &str, password: &str) -> String {
         let username = Username::of(username).unwrap();

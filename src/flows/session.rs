@@ -165,7 +165,7 @@ pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
     let (id, claims) = read(rooms, token, rooms.now())?;
     let user = rooms.store.find_user(id, &claims.client_id).await?.ok_or_else(unknown)?;
     counts(&claims, user.status, user.tokens_not_before)?;
-    let issued = Timestamp::from_millisecond(issued(&claims)).unwrap_or(Timestamp::MAX);
+    let issued = Timestamp::from_millisecond(claims.issued_millis()).unwrap_or(Timestamp::MAX);
     let way = match claims.amr {
         Some(_) => Way::Password,
         None => Way::Wechat(claims.sid.and_then(|id| id.parse().ok())),
@@ -182,7 +182,7 @@ pub(super) fn read(rooms: &Rooms, token: &AccessToken, now: Timestamp) -> Result
 
 /// Whether a good token counts for a user who stands so.
 pub(super) fn counts(claims: &Claims, status: Status, tokens_not_before: Option<Timestamp>) -> Result<()> {
-    if tokens_not_before.is_some_and(|end| issued(claims) <= end.as_millisecond()) {
+    if tokens_not_before.is_some_and(|end| claims.issued_millis() <= end.as_millisecond()) {
         return Err(Error::from(Code::TokenInvalid).because("revoked"));
     }
     match status {
@@ -195,17 +195,6 @@ pub(super) fn counts(claims: &Claims, status: Status, tokens_not_before: Option<
 /// A good token of nobody.
 pub(super) fn unknown() -> Error {
     Error::from(Code::TokenInvalid).because("its user does not exist")
-}
-
-/// When a token was issued, in milliseconds: its `jti` is a UUIDv7, which says it, where `iat` is floored to the second. So a
-/// login right after everything was ended counts, and a token of right before doesn't.
-fn issued(claims: &Claims) -> i64 {
-    let jti: Option<Uuid> = claims.jti.parse().ok();
-    let instant = jti.filter(|jti| jti.get_version_num() == 7).and_then(|jti| jti.get_timestamp());
-    instant.map_or(claims.iat.saturating_mul(1000), |instant| {
-        let (seconds, nanos) = instant.to_unix();
-        i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000) + i64::from(nanos / 1_000_000)
-    })
 }
 
 fn refused(refusal: Refusal) -> Error {

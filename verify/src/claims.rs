@@ -1,6 +1,7 @@
 //! The claims of an access token: RFC 9068's, and those that the gateway's configuration adds.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// What a token says. Times are whole seconds since the Unix epoch (RFC 7519, NumericDate).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +40,20 @@ pub struct Claims {
     /// By configuration: the user's level.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_level: Option<i64>,
+}
+
+impl Claims {
+    /// When it was issued, in milliseconds since the Unix epoch: its `jti` is a UUIDv7 (RFC 9562 §5.7), which says it, where
+    /// `iat` is floored to the second. So a login right after everything was ended counts, and a token of right before
+    /// doesn't.
+    pub fn issued_millis(&self) -> i64 {
+        let jti: Option<Uuid> = self.jti.parse().ok();
+        let instant = jti.filter(|jti| jti.get_version_num() == 7).and_then(|jti| jti.get_timestamp());
+        instant.map_or(self.iat.saturating_mul(1000), |instant| {
+            let (seconds, nanos) = instant.to_unix();
+            i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1000) + i64::from(nanos / 1_000_000)
+        })
+    }
 }
 
 /// `aud`: one name as a plain string, several as an array (RFC 7519 §4.1.3). Several verifiers refuse an array of

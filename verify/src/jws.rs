@@ -12,7 +12,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use crate::verifier::Refusal;
+use crate::token::Refusal;
 
 /// Longer than any token of ours, short enough that a hostile one costs nothing.
 const LONGEST: usize = 8 * 1024;

@@ -6,6 +6,8 @@ use std::fmt;
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey};
 
+use crate::token::ALGORITHMS;
+
 /// Keys by `kid`, each with the one algorithm it may be used with.
 pub struct KeySet {
     keys: BTreeMap<String, (Algorithm, DecodingKey)>,
@@ -75,6 +77,6 @@ fn usable(jwk: &Jwk) -> Option<(&String, Algorithm)> {
         return None;
     }
     let algorithm = Algorithm::try_from(common.key_algorithm?).ok()?;
-    matches!(algorithm, Algorithm::ES256 | Algorithm::EdDSA | Algorithm::RS256).then_some(())?;
+    ALGORITHMS.contains(&algorithm).then_some(())?;
     Some((common.key_id.as_ref()?, algorithm))
 }

@@ -1,132 +1,257 @@
-//! Decides whether a token counts.
+//! The Verifier: keeps the gateway's keys at hand, and says what a token holds.
 
 use std::fmt;
-use std::time::Duration;
-
-use jsonwebtoken::Algorithm;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::claims::Claims;
-use crate::jws;
+use crate::feed::{Feed, Kind};
+use crate::freshness::Lifetime;
 use crate::keys::KeySet;
+use crate::revocations::Revocations;
+use crate::token::{Expected, Refusal, could_be_ours, verify};
+use crate::transport::Transport;
 
-/// What a token must be for.
-#[derive(Debug, Clone)]
-pub struct Expected {
-    /// The gateway's public origin; equal to the byte.
-    pub issuer: String,
-    /// One of these must be in `aud`.
-    pub audience: Vec<String>,
-    /// How far two clocks may be apart.
-    pub leeway: Duration,
+/// Between two fetches of the keys, so that unknown kids, however many, cost the gateway next to nothing.
+const COOLDOWN: Duration = Duration::from_secs(30);
+/// A JWKS that says nothing of how long it is good.
+const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
+/// However short or long a JWKS says.
+const MAX_AGES: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(24 * 3600));
+/// Far longer than any set of keys.
+const LONGEST_JWKS: usize = 256 * 1024;
+/// Half a million users whose tokens were ended within the life of one.
+const LONGEST_REVOCATIONS: usize = 64 * 1024 * 1024;
+
+/// Verifies tokens; cheap to clone, and every clone shares the keys.
+#[derive(Clone)]
+pub struct Verifier(Arc<Inner>);
+
+struct Inner {
+    expected: Expected,
+    clock: Clock,
+    keys: Arc<Feed<KeySet>>,
+    revocations: Option<Arc<Feed<Revocations>>>,
 }
 
-/// Why a token doesn't count. The text is for the service's own log; the caller of the service learns no more than
-/// "invalid" or "expired".
+type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
+
+/// Why a token wasn't accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
-    /// Not a JWS as we write it; the text says which rule it breaks.
-    Malformed(&'static str),
-    /// No published key has this `kid`, or there is none.
-    UnknownKey,
-    /// `alg` isn't the key's own.
-    WrongAlgorithm,
-    /// The signature doesn't hold.
-    BadSignature,
-    /// From another gateway.
-    WrongIssuer,
-    /// For another service.
-    WrongAudience,
-    /// Past `exp`.
-    Expired,
-    /// `iat` or `auth_time` lies in the future.
-    NotYet,
+#[non_exhaustive]
+pub enum Error {
+    /// It doesn't count: 401. The reason is for the log.
+    Refused(Refusal),
+    /// There are no keys to verify with yet: 503, and later it may count. The text says which address didn't answer.
+    KeysUnavailable(String),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(rule) => write!(f, "malformed: {rule}"),
-            Self::UnknownKey => f.write_str("kid is not among the published keys"),
-            Self::WrongAlgorithm => f.write_str("alg is not the key's"),
-            Self::BadSignature => f.write_str("signature does not hold"),
-            Self::WrongIssuer => f.write_str("iss is another gateway"),
-            Self::WrongAudience => f.write_str("aud is another service"),
-            Self::Expired => f.write_str("expired"),
-            Self::NotYet => f.write_str("issued in the future"),
+            Self::Refused(refusal) => write!(f, "the token is refused: {refusal}"),
+            Self::KeysUnavailable(why) => write!(f, "no keys to verify with: {why}"),
         }
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for Error {}
 
-/// Verifies `token` at `now` (seconds since the Unix epoch) and returns what it says.
-///
-/// The signature is checked before any claim is looked at. The times are checked here rather than by jsonwebtoken
-/// because that asks the system's clock, and the caller owns the clock.
-pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: i64) -> Result<Claims, Refusal> {
-    let parts = jws::split(token)?;
-    let header = &parts.header;
-    if header.crit.is_some() || header.b64.is_some() {
-        return Err(Refusal::Malformed("crit or b64"));
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
     }
-    if !header.typ.as_deref().is_some_and(is_access_token) {
-        return Err(Refusal::Malformed("typ is neither JWT nor at+jwt"));
-    }
-    let kid = header.kid.as_deref().ok_or(Refusal::UnknownKey)?;
-    let (algorithm, key) = keys.find(kid).ok_or(Refusal::UnknownKey)?;
-    if header.alg != name(algorithm) {
-        return Err(Refusal::WrongAlgorithm);
-    }
-    match jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), key, algorithm) {
-        Ok(true) => {}
-        Ok(false) | Err(_) => return Err(Refusal::BadSignature),
-    }
-    // We issue none, but a token that has one means it (RFC 7519 §4.1.5).
-    if !parts.claims.allows(now.saturating_add(seconds(expected.leeway))) {
-        return Err(Refusal::NotYet);
-    }
-    let claims: Claims =
-        parts.claims.into_typed().map_err(|_| Refusal::Malformed("a claim is missing or of another type"))?;
-    check(&claims, expected, now)?;
-    Ok(claims)
 }
 
-/// RFC 9068 §4: issuer, audience and times.
-fn check(claims: &Claims, expected: &Expected, now: i64) -> Result<(), Refusal> {
-    let leeway = seconds(expected.leeway);
-    if claims.iss != expected.issuer {
-        return Err(Refusal::WrongIssuer);
-    }
-    if !expected.audience.iter().any(|name| claims.aud.contains(name)) {
-        return Err(Refusal::WrongAudience);
-    }
-    if claims.sub.is_empty() {
-        return Err(Refusal::Malformed("sub is empty"));
-    }
-    if claims.exp.saturating_add(leeway) <= now {
-        return Err(Refusal::Expired);
-    }
-    if claims.iat.saturating_sub(leeway) > now || claims.auth_time.saturating_sub(leeway) > now {
-        return Err(Refusal::NotYet);
-    }
-    Ok(())
+/// How fresh is what a [`Verifier`] goes by; for health checks and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Status {
+    /// The age of the keys; none: they never came.
+    pub keys_age: Option<Duration>,
+    /// Why the last fetch of the keys brought nothing, if it didn't.
+    pub keys_failure: Option<String>,
+    /// The age of the list of revocations; none: it never came, or isn't polled.
+    pub revocations_age: Option<Duration>,
+    /// Why the last fetch of the list brought nothing, if it didn't.
+    pub revocations_failure: Option<String>,
 }
 
-fn seconds(span: Duration) -> i64 {
-    i64::try_from(span.as_secs()).unwrap_or(i64::MAX)
-}
+impl Verifier {
+    /// For tokens of this gateway (`tokens.issuer`, its bare origin) that are for this service (one of `tokens.audience`).
+    /// The keys come from the issuer's `/.well-known/jwks.json` when the first token does.
+    ///
+    /// # Errors
+    /// Where the system's root certificates can't be read.
+    #[cfg(feature = "http")]
+    pub fn new(
+        issuer: impl Into<String>,
+        audience: impl Into<String>,
+    ) -> Result<Self, crate::TransportError> {
+        Self::builder(issuer, audience).build()
+    }
 
-fn is_access_token(typ: &str) -> bool {
-    typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("at+jwt")
-}
+    /// The same, with more to say.
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> Builder {
+        Builder {
+            issuer: issuer.into(),
+            audience: vec![audience.into()],
+            leeway: Duration::from_secs(60),
+            jwks_url: None,
+            revocations: None,
+            clock: Arc::new(system_time),
+        }
+    }
 
-/// The algorithm's name in a header (RFC 7518 §3.1, RFC 8037 §3.1).
-fn name(algorithm: Algorithm) -> &'static str {
-    match algorithm {
-        Algorithm::ES256 => "ES256",
-        Algorithm::EdDSA => "EdDSA",
-        Algorithm::RS256 => "RS256",
-        // KeySet takes in none of the others.
-        _ => "",
+    /// What this token says, if it counts.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if it doesn't; [`Error::KeysUnavailable`] as long as the keys have never come.
+    pub async fn verify(&self, token: &str) -> Result<Claims, Error> {
+        let now = self.now();
+        let Inner { expected, keys, revocations, .. } = &*self.0;
+        let known = keys.get(now).await;
+        let known = known.ok_or_else(|| Error::KeysUnavailable(keys.status(now).1.unwrap_or_default()))?;
+        let seconds = now.div_euclid(1000);
+        let mut verified = verify(token, &known, expected, seconds);
+        if verified == Err(Refusal::UnknownKey)
+            && could_be_ours(token, expected, seconds)
+            && let Some(newer) = keys.newer(now).await
+        {
+            verified = verify(token, &newer, expected, seconds);
+        }
+        let claims = verified?;
+        if let Some(revocations) = revocations
+            && let Some(list) = revocations.get(now).await
+            && list.ended(&claims)
+        {
+            return Err(Refusal::Revoked.into());
+        }
+        Ok(claims)
+    }
+
+    /// How fresh is what it goes by.
+    pub fn status(&self) -> Status {
+        let now = self.now();
+        let (keys_age, keys_failure) = self.0.keys.status(now);
+        let (revocations_age, revocations_failure) =
+            self.0.revocations.as_ref().map_or((None, None), |feed| feed.status(now));
+        Status { keys_age, keys_failure, revocations_age, revocations_failure }
+    }
+
+    fn now(&self) -> i64 {
+        let since = (self.0.clock)().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
     }
 }
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").field("expected", &self.0.expected).finish_non_exhaustive()
+    }
+}
+
+/// What a [`Verifier`] is made of.
+pub struct Builder {
+    issuer: String,
+    audience: Vec<String>,
+    leeway: Duration,
+    jwks_url: Option<String>,
+    revocations: Option<Duration>,
+    clock: Clock,
+}
+
+impl Builder {
+    /// Takes tokens for this service too.
+    #[must_use]
+    pub fn or_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience.push(audience.into());
+        self
+    }
+
+    /// How far the gateway's clock and this one may be apart; 60 seconds, unless said.
+    #[must_use]
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Where the keys are, if not at the issuer's `/.well-known/jwks.json`: inside a cluster the gateway may have another
+    /// address than outside. The list of revocations is then looked for at the same address.
+    #[must_use]
+    pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
+        self.jwks_url = Some(url.into());
+        self
+    }
+
+    /// Asks so often whose tokens were ended before their time, and refuses those. While the gateway can't be asked, the
+    /// last list goes on counting, and before the first has come nobody is held to be revoked: [`Verifier::status`] says
+    /// how old it is.
+    #[must_use]
+    pub fn revocations(mut self, every: Duration) -> Self {
+        self.revocations = Some(every);
+        self
+    }
+
+    /// Another clock; for tests.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The Verifier, over HTTPS.
+    ///
+    /// # Errors
+    /// Where the system's root certificates can't be read.
+    #[cfg(feature = "http")]
+    pub fn build(self) -> Result<Verifier, crate::TransportError> {
+        Ok(self.build_over(crate::http_transport::HttpTransport::new()?))
+    }
+
+    /// The Verifier, over this transport.
+    pub fn build_over(self, transport: impl Transport) -> Verifier {
+        let transport: Arc<dyn Transport> = Arc::new(transport);
+        const JWKS: &str = "/.well-known/jwks.json";
+        let jwks_url = self.jwks_url.unwrap_or_else(|| format!("{}{JWKS}", self.issuer));
+        let origin = jwks_url.strip_suffix(JWKS).unwrap_or(&self.issuer).to_owned();
+        let keys = Kind {
+            url: jwks_url,
+            limit: LONGEST_JWKS,
+            lifetime: Box::new(|said| {
+                let hard = said.unwrap_or(DEFAULT_MAX_AGE).clamp(MAX_AGES.0, MAX_AGES.1);
+                Lifetime { soft: hard.mul_f64(0.8), hard }
+            }),
+            cooldown: COOLDOWN,
+            read: |json| {
+                let keys = KeySet::from_json(json).map_err(|error| error.to_string())?;
+                if keys.is_empty() { Err("holds no key that verifies".to_owned()) } else { Ok(keys) }
+            },
+        };
+        let revocations = self.revocations.map(|every| {
+            let kind = Kind {
+                url: format!("{origin}/v1/revocations"),
+                limit: LONGEST_REVOCATIONS,
+                // As often as was asked for, whatever the answer says; who has slept through two rounds waits for the next.
+                lifetime: Box::new(move |_| Lifetime { soft: every, hard: every.saturating_mul(2) }),
+                cooldown: every,
+                read: Revocations::from_json,
+            };
+            Feed::new(kind, transport.clone())
+        });
+        Verifier(Arc::new(Inner {
+            expected: Expected { issuer: self.issuer, audience: self.audience, leeway: self.leeway },
+            clock: self.clock,
+            keys: Feed::new(keys, transport),
+            revocations,
+        }))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that may: a builder takes any other clock")]
+fn system_time() -> SystemTime {
+    SystemTime::now()
+}
+
+#[cfg(test)]
+mod tests;

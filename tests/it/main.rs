@@ -32,6 +32,7 @@ mod resealing;
 mod revocation;
 mod rotation;
 mod sealed;
+mod siblings;
 mod tokens;
 mod unknown_keys;
 mod wechat_data;

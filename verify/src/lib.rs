@@ -3,6 +3,18 @@
 //! A service wants a [`Verifier`] (feature `http`): it keeps the gateway's keys at hand and says what a token holds. With
 //! feature `axum` there is an extractor, with `tower` a layer.
 //!
+//! ```no_run
+//! # #[cfg(feature = "http")]
+//! # async fn orders(token: &str) -> Result<(), Box<dyn std::error::Error>> {
+//! use wxgate_verify::Verifier;
+//!
+//! let verifier = Verifier::new("https://auth.example.com", "api")?;
+//! let claims = verifier.verify(token).await?;
+//! println!("orders of {}", claims.sub);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! Below that, without any feature, is the decision alone: [`Claims`] are defined here, once. [`KeySet`] holds the
 //! published keys (a JWKS), [`Expected`] says which issuer and audience a token must be for, and [`verify`] decides. No I/O
 //! and no clock there: the caller brings both.

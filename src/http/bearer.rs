@@ -25,7 +25,12 @@ impl FromRequestParts<AppState> for LoggedIn {
 /// others carry the token alone, as their programs send it.
 pub(super) fn token(headers: &HeaderMap, accepted: &[String]) -> Result<AccessToken, Error> {
     for name in accepted {
-        let Some(value) = headers.get(name) else { continue };
+        let mut values = headers.get_all(name).iter();
+        let Some(value) = values.next() else { continue };
+        if values.next().is_some() {
+            // A proxy before us or a service behind it might go by the other one.
+            return Err(Error::from(Code::TokenInvalid).because("the header that carries it came twice"));
+        }
         let Ok(value) = value.to_str() else { return Err(Code::TokenInvalid.into()) };
         let value = value.trim();
         let (scheme, rest) = match value.split_once(' ') {
@@ -77,5 +82,8 @@ mod tests {
             assert_eq!(read(&[("authorization", nothing)]), Err(Code::TokenMissing), "{nothing:?}");
         }
         assert_eq!(read(&[]), Err(Code::TokenMissing));
+        for twice in ["authorization", "x-litemall-token"] {
+            assert_eq!(read(&[(twice, "Bearer abc"), (twice, "Bearer abc")]), Err(Code::TokenInvalid));
+        }
     }
 }

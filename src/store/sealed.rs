@@ -2,8 +2,8 @@
 
 use entity::{identities, users};
 use sea_orm::{
-    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _, PaginatorTrait as _,
-    QueryFilter as _, QueryOrder as _, QuerySelect as _, Statement, Value,
+    ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait, QueryFilter as _, QueryOrder as _,
+    QuerySelect as _, Statement, TransactionTrait as _, Value,
 };
 use uuid::Uuid;
 
@@ -95,9 +95,15 @@ pub struct Resealed {
 impl Store {
     /// How many rows all pages have together, about.
     pub async fn count_rows(&self) -> Result<u64> {
-        let identities = identities::Entity::find().count(&self.read).await.map_err(error::unavailable)?;
-        let users = users::Entity::find().count(&self.read).await.map_err(error::unavailable)?;
-        Ok(identities + users)
+        let identities = self.count::<identities::Entity>(identities::Column::Id).await;
+        let users = self.count::<users::Entity>(users::Column::Id).await;
+        Ok(identities.map_err(error::unavailable)? + users.map_err(error::unavailable)?)
+    }
+
+    /// By an index alone: SeaORM's own count wraps the whole row in a subquery.
+    async fn count<E: EntityTrait>(&self, id: E::Column) -> std::result::Result<u64, DbErr> {
+        let count = E::find().select_only().expr(id.count()).into_tuple::<i64>().one(&self.read).await?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
     /// The next rows, in the order of their ids: what is made meanwhile comes at the end.
@@ -158,13 +164,32 @@ impl Store {
     }
 
     /// Puts each in its place, unless what stood there has changed: a login was faster then, and its value stays. Says how
-    /// many were put. One statement, so one commit.
+    /// many were put. One commit.
     pub async fn put_resealed(&self, column: SealedColumn, resealed: &[Resealed]) -> Result<u64> {
         if resealed.is_empty() {
             return Ok(0);
         }
-        let statement = || put(self.backend(), column, resealed);
-        error::in_rounds(async || Ok(self.write.execute_raw(statement()).await?.rows_affected())).await
+        error::in_rounds(async || match self.backend() {
+            DbBackend::Sqlite => self.put_each(column, resealed).await,
+            backend => Ok(self.write.execute_raw(put(backend, column, resealed)).await?.rows_affected()),
+        })
+        .await
+    }
+
+    /// Row by row, in one transaction: SQLite plans the one statement of the others as a walk through the whole table, and
+    /// has no network to save.
+    async fn put_each(&self, column: SealedColumn, resealed: &[Resealed]) -> std::result::Result<u64, DbErr> {
+        let (table, column) = column.name();
+        let sql = format!("UPDATE {table} SET {column} = ? WHERE id = ? AND {column} = ?");
+        let transaction = self.write.begin().await?;
+        let mut put = 0;
+        for Resealed { id, old, new } in resealed {
+            let values = [new.as_bytes().to_vec().into(), Value::from(*id), old.as_bytes().to_vec().into()];
+            let statement = Statement::from_sql_and_values(DbBackend::Sqlite, &sql, values);
+            put += transaction.execute_raw(statement).await?.rows_affected();
+        }
+        transaction.commit().await?;
+        Ok(put)
     }
 }
 
@@ -172,26 +197,19 @@ fn full(rows: usize) -> bool {
     rows as u64 >= PAGE
 }
 
-/// One statement for many rows, which each database spells in its way; SeaORM has no word for it.
+/// One statement for many rows, which PostgreSQL and MySQL each spell in their way; SeaORM has no word for it.
 fn put(backend: DbBackend, column: SealedColumn, resealed: &[Resealed]) -> Statement {
     let (table, column) = column.name();
     let count = resealed.len();
     let sql = if backend == DbBackend::MySql {
-        let rows = vec!["SELECT ?, ?, ?"; count - 1].join(" UNION ALL ");
-        let rest = if rows.is_empty() { String::new() } else { format!(" UNION ALL {rows}") };
+        let rows = " UNION ALL SELECT ?, ?, ?".repeat(count - 1);
         format!(
-            "UPDATE {table} t JOIN (SELECT ? AS id, ? AS old, ? AS new{rest}) v \
+            "UPDATE {table} t JOIN (SELECT ? AS id, ? AS old, ? AS new{rows}) v \
              ON t.id = v.id AND t.{column} = v.old SET t.{column} = v.new"
         )
     } else {
-        let rows: Vec<_> = (0..count)
-            .map(|row| match backend {
-                DbBackend::Postgres => {
-                    format!("(${}::uuid, ${}::bytea, ${}::bytea)", 3 * row + 1, 3 * row + 2, 3 * row + 3)
-                }
-                _ => "(?, ?, ?)".to_owned(),
-            })
-            .collect();
+        let row = |at| format!("(${}::uuid, ${}::bytea, ${}::bytea)", 3 * at + 1, 3 * at + 2, 3 * at + 3);
+        let rows: Vec<_> = (0..count).map(row).collect();
         format!(
             "WITH v (id, old, new) AS (VALUES {}) UPDATE {table} SET {column} = v.new FROM v \
              WHERE {table}.id = v.id AND {table}.{column} = v.old",

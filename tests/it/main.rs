@@ -27,6 +27,7 @@ mod migrations;
 mod passwords;
 mod person;
 mod phone_numbers;
+mod proxies;
 mod reload;
 mod resealing;
 mod revocation;

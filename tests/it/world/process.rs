@@ -57,7 +57,11 @@ impl Ended {
 impl Process {
     /// Starts it.
     pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = command(folder, arguments, environment);
+        Self::spawn(command(folder, arguments, environment))
+    }
+
+    /// Starts another program.
+    pub(crate) fn spawn(mut command: Command) -> Self {
         let mut child =
             command.stdout(Stdio::piped()).stderr(Stdio::piped()).stdin(Stdio::null()).spawn().unwrap();
         let (sender, lines) = channel();

@@ -81,7 +81,11 @@ impl SigningKey {
     pub(super) fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
         let rng = SystemRandom::new();
         match &self.pair {
-            Pair::Ec(pair) => pair.sign(&rng, message).ok().map(|signature| signature.as_ref().to_vec()),
+            Pair::Ec(pair) => pair.sign(&rng, message).ok().map(|signature| {
+                let mut signature = signature.as_ref().to_vec();
+                verify::low_s::lower(&mut signature);
+                signature
+            }),
             Pair::Ed(pair) => Some(pair.sign(message).as_ref().to_vec()),
             Pair::Rsa(pair) => {
                 let mut signature = vec![0; pair.public_modulus_len()];

@@ -6,14 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::world::forge::{Ec, part};
 use crate::world::{APP, Kind, World, keys};
 
 async fn token(world: &World) -> String {
     world.login("alice").await["token"].as_str().unwrap().to_owned()
-}
-
-fn part(token: &str, at: usize) -> Value {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token.split('.').nth(at).unwrap()).unwrap()).unwrap()
 }
 
 async fn me(world: &World, token: &str) -> crate::world::Answer {
@@ -140,19 +137,8 @@ async fn what_libraries_let_through_is_refused_here() {
 async fn a_well_signed_token_with_a_claim_missing_mistyped_or_for_another_is_refused() {
     let world = World::on(Kind::Sqlite).await;
     let good = token(&world).await;
-    let key = jsonwebtoken::EncodingKey::from_ec_der(
-        pem::parse(std::fs::read(world.folder().join("first.pem")).unwrap()).unwrap().contents(),
-    );
-    let sign = |header: &Value, claims: &Value| {
-        let message = format!(
-            "{}.{}",
-            URL_SAFE_NO_PAD.encode(header.to_string()),
-            URL_SAFE_NO_PAD.encode(claims.to_string())
-        );
-        let signature =
-            jsonwebtoken::crypto::sign(message.as_bytes(), &key, jsonwebtoken::Algorithm::ES256).unwrap();
-        format!("{message}.{signature}")
-    };
+    let key = Ec::new(&std::fs::read_to_string(world.folder().join("first.pem")).unwrap());
+    let sign = |header: &Value, claims: &Value| key.token(header, claims);
     let (header, claims) = (part(&good, 0), part(&good, 1));
     me(&world, &sign(&header, &claims)).await.status(200);
     for missing in ["iss", "aud", "sub", "exp", "iat", "jti", "client_id", "auth_time"] {
@@ -240,8 +226,6 @@ async fn a_revoked_keys_tokens_are_refused_and_it_is_not_published() {
         .unwrap();
     let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "ES256", "typ": "JWT", "kid": kid }).to_string());
     let message = format!("{header}.{}", good.split('.').nth(1).unwrap());
-    let signature =
-        jsonwebtoken::crypto::sign(message.as_bytes(), &stolen, jsonwebtoken::Algorithm::ES256).unwrap();
-    me(&world, &format!("{message}.{signature}")).await.refused(401, "token_invalid");
+    me(&world, &Ec::new(&key).signed(&message)).await.refused(401, "token_invalid");
     assert_eq!(part(&good, 1)["client_id"], APP);
 }

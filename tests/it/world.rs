@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod database;
+pub(crate) mod forge;
 pub(crate) mod keys;
 pub(crate) mod process;
 

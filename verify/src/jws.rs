@@ -70,7 +70,7 @@ pub(crate) fn split(token: &str) -> Result<Parts<'_>, Refusal> {
 }
 
 /// base64url without padding, canonical: the engine refuses padding and non-zero trailing bits.
-fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, Refusal> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| Refusal::Malformed("not canonical base64url"))
 }
 

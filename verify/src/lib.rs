@@ -21,7 +21,7 @@
 //!
 //! What is refused beyond a bad signature, because libraries differ on it: padding and non-canonical base64url,
 //! duplicate members in header or claims, any `crit`, a `kid` that isn't published, an `alg` other than the key's
-//! own, and a missing or mistyped `iss`, `aud`, `sub`, `exp` or `iat`.
+//! own, the second form of an ES256 signature ([`low_s`]), and a missing or mistyped `iss`, `aud`, `sub`, `exp` or `iat`.
 
 #[cfg(feature = "axum")]
 mod axum;
@@ -36,6 +36,7 @@ mod freshness;
 mod http_transport;
 mod jws;
 mod keys;
+pub mod low_s;
 #[cfg(feature = "verifier")]
 mod revocations;
 mod token;

@@ -8,6 +8,7 @@ use jsonwebtoken::Algorithm;
 use crate::claims::Claims;
 use crate::jws;
 use crate::keys::KeySet;
+use crate::low_s::is_low;
 
 /// What a token must be for.
 #[derive(Debug, Clone)]
@@ -87,6 +88,9 @@ pub fn verify(token: &str, keys: &KeySet, expected: &Expected, now: i64) -> Resu
     match jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), key, algorithm) {
         Ok(true) => {}
         Ok(false) | Err(_) => return Err(Refusal::BadSignature),
+    }
+    if algorithm == Algorithm::ES256 && !jws::decode(parts.signature).is_ok_and(|bytes| is_low(&bytes)) {
+        return Err(Refusal::Malformed("an ES256 signature with the larger s (wxgate_verify::low_s)"));
     }
     // We issue none, but a token that has one means it (RFC 7519 §4.1.5).
     if !parts.claims.allows(now.saturating_add(seconds(expected.leeway))) {

@@ -33,6 +33,8 @@ pub(super) struct Stage {
     pub(super) expired: String,
     /// A session of before.
     pub(super) old: Value,
+    /// The key that signs and the one that will, P-256 and RSA.
+    pub(super) pems: [String; 2],
     gateway: JoinHandle<()>,
     pub(super) proxy: SocketAddr,
     _process: Process,
@@ -79,7 +81,8 @@ impl Stage {
     pub(super) async fn behind(proxy: Proxy) -> Self {
         // Begun three hours ago, so that a token of then has expired; a second key signs in ten minutes.
         let now = SystemClock.now().as_millisecond();
-        let world = with_two_keys(now - 3 * 3600 * 1000, now + 600 * 1000).await;
+        let pems = [keys::p256(), keys::rsa()];
+        let world = with_two_keys(&pems, now - 3 * 3600 * 1000, now + 600 * 1000).await;
         let expired = world.login("alice").await["token"].as_str().unwrap().to_owned();
         world.clock.turn(Duration::from_secs(3 * 3600));
         let old = world.login("alice").await;
@@ -89,7 +92,16 @@ impl Stage {
         let place = free_port().await;
         let folder = tempfile::tempdir().unwrap();
         let process = start(proxy, folder.path(), gateway, service, place);
-        Self { world, expired, old, gateway: gateway_task, proxy: place, _process: process, _folder: folder }
+        Self {
+            world,
+            expired,
+            old,
+            pems,
+            gateway: gateway_task,
+            proxy: place,
+            _process: process,
+            _folder: folder,
+        }
     }
 
     pub(super) async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
@@ -105,7 +117,8 @@ impl Stage {
         let mut stream = self.connect().await;
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).await.unwrap();
+        // Not to the stream's end: Envoy keeps it open for a second after an answer of its own.
+        while !whole(&bytes) && stream.read_buf(&mut bytes).await.unwrap() > 0 {}
         let text = String::from_utf8_lossy(&bytes);
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text:?}"));
         let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -137,10 +150,10 @@ impl Stage {
     }
 }
 
-async fn with_two_keys(begin: i64, second: i64) -> World {
+async fn with_two_keys(pems: &[String; 2], begin: i64, second: i64) -> World {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["a.pem", "b.pem"] {
-        std::fs::write(folder.path().join(name), keys::p256()).unwrap();
+    for (name, pem) in ["a.pem", "b.pem"].iter().zip(pems) {
+        std::fs::write(folder.path().join(name), pem).unwrap();
     }
     let second = wxgate::clock::Timestamp::from_millisecond(second).unwrap();
     let (a, b) = (folder.path().join("a.pem"), folder.path().join("b.pem"));
@@ -167,6 +180,16 @@ async fn echo(request: Request) -> String {
         headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap_or("?"))).collect()
     };
     format!("heard\n{}\n{}\n{}\n{}", parts.method, parts.uri, body.len(), lines(&parts.headers))
+}
+
+/// Whether an answer has come to its end, by its length or its last chunk.
+fn whole(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    match head.lines().find_map(|line| line.strip_prefix("content-length: ")) {
+        Some(length) => body.len() >= length.parse().unwrap(),
+        None => body.ends_with("0\r\n\r\n"),
+    }
 }
 
 fn heard(body: &str) -> Option<Heard> {

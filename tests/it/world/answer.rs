@@ -23,6 +23,11 @@ impl Answer {
         self
     }
 
+    /// Whether it has this status.
+    pub(crate) fn is(&self, status: u16) -> bool {
+        self.status == status
+    }
+
     /// It is a problem of this code, and looks like one.
     #[track_caller]
     pub(crate) fn refused(self, status: u16, code: &str) -> Self {

@@ -93,8 +93,16 @@ impl Key {
         claims.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         let mut header = Header::new(Algorithm::ES256);
         header.kid = Some(self.kid.clone());
-        jsonwebtoken::encode(&header, &claims, &self.private).unwrap()
+        lowered(&jsonwebtoken::encode(&header, &claims, &self.private).unwrap())
     }
+}
+
+/// The token as the gateway would have signed it: the library leaves to chance which of two signatures it makes.
+fn lowered(token: &str) -> String {
+    let (message, signature) = token.rsplit_once('.').unwrap();
+    let mut signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    crate::low_s::lower(&mut signature);
+    format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
 impl Gateway {

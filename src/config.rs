@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::secret::{AppSecret, ConfigSecret};
 
+pub(crate) mod bounded;
 pub(crate) mod check;
 mod files;
 mod keys;

@@ -14,11 +14,14 @@ use tokio::time::MissedTickBehavior;
 
 use super::{Failure, inspect};
 use crate::app::App;
-use crate::config::{Config, Problem};
+use crate::config::{Config, Problem, bounded};
 use crate::telemetry;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// So long they may take to be read before somebody is told: a network's mount that is gone holds up whoever reads.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The files of a configuration, and what was in them when they were last read.
 pub(super) struct Watched {
@@ -39,10 +42,10 @@ impl Watched {
     fn read(&self) -> [u8; 32] {
         let mut all = Context::new(&SHA256);
         for path in self.file.iter().chain(&self.keys) {
-            match std::fs::read(path) {
+            match bounded::read(path) {
                 Ok(bytes) => {
                     all.update(&(bytes.len() as u64).to_be_bytes());
-                    all.update(&zeroize::Zeroizing::new(bytes));
+                    all.update(&bytes);
                 }
                 Err(error) => all.update(error.kind().to_string().as_bytes()),
             }
@@ -71,13 +74,24 @@ pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Sign
     loop {
         let asked = tokio::select! { _ = hangups.recv() => true, _ = ticks.tick() => false };
         let app = app.clone();
-        let turn = tokio::task::spawn_blocking(move || {
+        let mut turn = tokio::task::spawn_blocking(move || {
             if watched.changed() || asked {
                 reload(&app, &mut watched);
             }
             watched
         });
-        match turn.await {
+        let outcome = match tokio::time::timeout(PATIENCE, &mut turn).await {
+            Ok(outcome) => outcome,
+            Err(_) => {
+                telemetry::reloaded(false);
+                tracing::error!(
+                    "reading the configuration and its keys takes longer than half a minute: does their disk or mount answer? \
+                     The keys of before serve on until it does"
+                );
+                turn.await
+            }
+        };
+        match outcome {
             Ok(next) => watched = next,
             Err(_) => {
                 tracing::error!(

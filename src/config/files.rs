@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Inline, Problem};
+use super::{Config, Inline, Problem, bounded};
 use crate::secret::{AppSecret, ConfigSecret};
 
 /// Reads every secret and key file; what can't be read becomes a problem.
@@ -106,7 +106,7 @@ impl Reader<'_> {
 
     fn file(&mut self, key: &str, path: &Path) -> Option<ConfigSecret> {
         self.files.push(path.to_owned());
-        match std::fs::read_to_string(path) {
+        match bounded::read_text(path) {
             Ok(text) if text.trim().is_empty() => self.problem(key, &format!("{} is empty", path.display())),
             Ok(text) => Some(ConfigSecret::new(text.trim())),
             Err(error) => self.problem(key, &format!("{} can't be read: {error}", path.display())),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{Environment, File, FileFormat, Value, ValueKind};
 
 use super::reading::read;
-use super::{Config, Problem, check, files};
+use super::{Config, Problem, bounded, check, files};
 
 pub(super) const DEFAULTS: &str = include_str!("../../config.default.toml");
 
@@ -71,7 +71,7 @@ fn merge(layers: &Layers) -> Result<Value, Problem> {
     }
     if let Some(path) = &layers.file {
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
+        let text = bounded::read_text(path)
             .map_err(|error| Problem::new(&name, format!("can't be read: {error}")))?;
         merged = over(merged, toml(&text, &name)?)?;
     }

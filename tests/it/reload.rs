@@ -1,6 +1,7 @@
 //! Keys change under a running gateway: what may follow what, and what happens to a set that won't do.
 
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -241,7 +242,7 @@ fn restore(folder: &Path) {
     std::fs::copy(folder.join("kept"), folder.join("keys").join(name)).unwrap();
 }
 
-const FAULTS: [Fault; 5] = [
+const FAULTS: [Fault; 7] = [
     (
         "a garbage PEM",
         |folder| {
@@ -271,6 +272,29 @@ const FAULTS: [Fault; 5] = [
             std::fs::remove_file(key_file(folder)).unwrap();
         },
         "can't be read",
+        restore,
+    ),
+    (
+        "a pipe that nobody writes to",
+        |folder| {
+            keep(folder);
+            let file = key_file(folder);
+            std::fs::remove_file(&file).unwrap();
+            assert!(Command::new("mkfifo").arg(file).status().unwrap().success());
+        },
+        "it is no regular file",
+        |folder| {
+            std::fs::remove_file(key_file(folder)).unwrap();
+            restore(folder);
+        },
+    ),
+    (
+        "a file of a terabyte",
+        |folder| {
+            keep(folder);
+            std::fs::File::create(key_file(folder)).unwrap().set_len(1 << 40).unwrap();
+        },
+        "it is larger than 1 MiB",
         restore,
     ),
     (

@@ -25,6 +25,7 @@ mod house;
 mod internal;
 mod login;
 mod migrations;
+mod miniprogram;
 mod passwords;
 mod person;
 mod phone_numbers;

@@ -162,8 +162,8 @@ codes! {
         zh "未开放注册" / "账号由管理员开通，请联系客服。",
         en "Registration is closed" / "Accounts are made by the operator: `wxgate account add`, or the setting accounts.registration." }
     NotOffered { "not_offered", 501, errno 503,
-        zh "本服务不提供该功能" / "找回密码需要短信服务，而本服务没有；请联系客服重置密码。",
-        en "This function is not offered" / "Resetting a password wants an SMS provider, and there is none: ask support for a new one." }
+        zh "本服务不提供该功能" / "短信验证码需要短信服务，而本服务没有；重置密码请联系客服。",
+        en "This function is not offered" / "It wants an SMS provider, and there is none; for a new password ask support." }
     TooManyRequests { "too_many_requests", 429, errno 503, retry 10,
         zh "操作过于频繁" / "请稍后再试（等待时间见 Retry-After）。",
         en "Too many requests" / "Try again after the time in Retry-After." }

@@ -31,7 +31,10 @@ pub(super) fn router() -> Router<AppState> {
         .route("/login", post(login_by_password))
         .route("/bind", post(bind))
         .route("/register", post(register))
-        .route("/reset", post(reset))
+        .route("/reset", post(by_sms))
+        .route("/resetPhone", post(by_sms))
+        .route("/captcha", post(by_sms))
+        .route("/regCaptcha", post(by_sms))
         .route("/logout", post(logout))
         .route("/info", get(info))
         .route("/profile", post(profile))
@@ -126,8 +129,8 @@ async fn register(
         .map(Envelope::session)
 }
 
-/// `POST /wx/auth/reset`: a new password by SMS, which wants a provider.
-async fn reset() -> Error {
+/// `POST /wx/auth/reset`, `resetPhone`, `captcha` and `regCaptcha` want an SMS provider.
+async fn by_sms() -> Error {
     Code::NotOffered.into()
 }
 
@@ -140,9 +143,20 @@ async fn logout(
     revoke::logout(&app.rooms, &caller, visitor.ip).await.map(Envelope::of)
 }
 
+/// The userInfo, with the two names that it has at this door only.
+#[derive(Serialize)]
+struct Info {
+    avatar: String,
+    mobile: String,
+    #[serde(flatten)]
+    user: UserInfo,
+}
+
 /// `GET /wx/auth/info`
-async fn info(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<Envelope<UserInfo>> {
-    Envelope::of(user_info(&app.rooms, &caller.user))
+async fn info(State(app): State<AppState>, LoggedIn(caller): LoggedIn) -> Json<Envelope<Info>> {
+    let user = user_info(&app.rooms, &caller.user);
+    let (avatar, mobile) = (user.avatar_url.clone(), user.phone.clone().unwrap_or_default());
+    Envelope::of(Info { avatar, mobile, user })
 }
 
 /// The family's ways to send a profile: WeChat's userInfo, or fields beside each other under either of their names.

@@ -36,6 +36,11 @@ fn the_package_for_mini_programs_passes_its_own_tests_against_this_binary() {
 }
 
 #[test]
+fn a_program_of_the_litemall_family_runs_unchanged() {
+    assert!(node_tests("sdk/miniprogram", &["test/litemall.test.mjs"]) >= 5);
+}
+
+#[test]
 fn the_example_mini_programs_pages_can_be_walked_through() {
     assert!(node_tests("sdk/miniprogram", &["../../examples/miniprogram/test/pages.test.mjs"]) >= 6);
 }

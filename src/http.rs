@@ -20,6 +20,7 @@ mod logout;
 mod me;
 mod password;
 mod phone;
+mod playground;
 mod problem;
 mod revocations;
 mod routes;
@@ -35,7 +36,8 @@ use std::sync::Arc;
 use crate::app::App;
 
 pub use docs::openapi;
-pub use routes::{internal, public};
+pub use playground::Playground;
+pub use routes::{internal, public, public_with};
 pub use serve::serve;
 
 /// The App, as a handler asks for it.

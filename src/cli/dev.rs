@@ -7,12 +7,14 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::files::{private_directory, private_file, random_key, signing_key};
 use super::{Failure, Outcome, asked_to_end, clock, environment, listen, migrate, simulate};
 use crate::app::App;
 use crate::config::{self, Config, Layers};
-use crate::wechat::simulator::SimApp;
+use crate::http::Playground;
+use crate::wechat::simulator::{SimApp, Simulator};
 use crate::{http, telemetry};
+
+mod keys;
 
 const APPID: &str = "wx0123456789abcdef";
 /// Known to everybody and worth nothing: the simulator is its only reader.
@@ -26,7 +28,8 @@ pub(super) struct Options {
 }
 
 pub(super) async fn run(options: Options) -> Outcome {
-    make_keys(Path::new("keys"))?;
+    let folder = Path::new("keys");
+    keys::make(folder)?;
     let (environment, left_out) = apart(environment());
     let wanted = environment.get("WXGATE_HTTP__LISTEN").map_or("127.0.0.1:8080", String::as_str);
     let wanted = wanted
@@ -37,19 +40,43 @@ pub(super) async fn run(options: Options) -> Outcome {
     let address = reachable(public_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?);
     let app = SimApp { id: APPID.into(), secret: SECRET.into(), bound: true };
     let simulator = simulate::start(simulator_side, vec![app])?;
-    let config = configure(address, &simulator.base_url(), environment)?;
+    let wechat = simulator.base_url();
+    let config = configure(address, &wechat, environment.clone())?;
     telemetry::init(&config.log);
     let internal_side = listen("WXGATE_HTTP__INTERNAL_LISTEN", config.http.internal_listen).await?;
     let internal = internal_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     migrate::up(&config.database).await.map_err(Failure::Other)?;
     let app = Arc::new(App::build(config, clock()).await?);
-    greet(address, internal, &simulator.base_url());
+    greet(address, internal, &wechat);
     for name in left_out {
         println!("  ({name} was not read: `dev` has a database, keys and a WeChat of its own)");
     }
-    let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
+    let public = http::public_with(app.clone(), playground(&app, &simulator, (address, wechat, environment)));
+    let served = http::serve(app, public, public_side, internal_side, asked_to_end()).await;
     drop(simulator);
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+}
+
+/// The page `/dev/`: the simulated WeChat to log in at, and a ring to which keys can be added.
+fn playground(
+    app: &Arc<App>,
+    simulator: &Simulator,
+    (address, wechat, environment): (SocketAddr, String, HashMap<String, String>),
+) -> Playground {
+    let app = app.clone();
+    // As an operator would: the file, the line, the reload.
+    let rotate = move |at_once| {
+        let made = keys::add(Path::new("keys"), at_once, app.rooms.now(), app.config.tokens.verifier_cache);
+        let config = made.and_then(|()| configure(address, &wechat, environment.clone()));
+        let taken = config.and_then(|config| app.reload(&config).map_err(Failure::Config));
+        taken.map(|_| ()).map_err(|failure| match failure {
+            Failure::Config(problems) => {
+                problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+            }
+            Failure::Other(text) => text,
+        })
+    };
+    Playground { wechat: simulator.controls(), rotate: Arc::new(rotate) }
 }
 
 /// Settings that may be production's are left out: `dev` must never write there.
@@ -78,21 +105,6 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// Made once; the next `wxgate dev` finds them, and yesterday's tokens still count.
-fn make_keys(directory: &Path) -> Result<(), Failure> {
-    private_directory(directory)?;
-    let missing = |name: &str| Some(directory.join(name)).filter(|path| !path.exists());
-    if let Some(path) = missing("dev-signing.pem") {
-        private_file(&path, &signing_key()?)?;
-    }
-    for name in ["dev-column.key", "dev-index.key"] {
-        if let Some(path) = missing(name) {
-            private_file(&path, &random_key())?;
-        }
-    }
-    Ok(())
-}
-
 /// The defaults, what `dev` presets, and the environment. A wxgate.toml is not read: it may be production's.
 fn configure(
     address: SocketAddr,
@@ -100,13 +112,15 @@ fn configure(
     mut environment: HashMap<String, String>,
 ) -> Result<Config, Failure> {
     environment.remove("WXGATE_HTTP__LISTEN");
+    let signing = keys::listed(Path::new("keys"))?;
     let preset = format!(
         r#"
         http.listen = "{address}"
         wechat.base_url = "{wechat}"
         wechat.apps = [{{ id = "{APPID}", secret = "{SECRET}" }}]
         tokens.issuer = "http://{address}"
-        tokens.keys = [{{ file = "keys/dev-signing.pem" }}]
+        tokens.keys = [{signing}]
+        tokens.verifier_cache = "5m"
         secrets.index_key_file = "keys/dev-index.key"
         secrets.column_keys = [{{ id = "dev", file = "keys/dev-column.key" }}]
         "#
@@ -126,6 +140,7 @@ fn greet(address: SocketAddr, internal: SocketAddr, wechat: &str) {
         "
   wxgate dev 已启动 is running
 
+  演示 playground    {url}/dev/  (在浏览器里看每一步 see every step)
   网关 gateway       {url}
   接口文档 API docs  {url}/docs
   公钥 keys          {url}/.well-known/jwks.json

@@ -33,7 +33,8 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
         tracing::warn!(file = %path.display(), "others can read or change this secret: chmod 600");
     }
     tokio::spawn(reload::watch(app.clone(), watched, hangups));
-    let served = http::serve(app, public_side, internal_side, asked_to_end()).await;
+    let served =
+        http::serve(app.clone(), http::public(app), public_side, internal_side, asked_to_end()).await;
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
 }
 

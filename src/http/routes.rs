@@ -13,20 +13,31 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::playground::Playground;
 use super::{
     AppState, account, authz, decrypt, docs, health, keys, litemall, login, logout, me, password, phone,
-    problem, revocations, users, visitor, wechat_session,
+    playground, problem, revocations, users, visitor, wechat_session,
 };
 use crate::app::App;
 use crate::error::{Code, Error};
 
 /// The public side.
 pub fn public(app: Arc<App>) -> Router {
+    whole(app, Router::new())
+}
+
+/// The public side with the playground, for `wxgate dev`.
+pub fn public_with(app: Arc<App>, page: Playground) -> Router {
+    whole(app, playground::router(page))
+}
+
+fn whole(app: Arc<App>, more: Router<AppState>) -> Router {
     let state = AppState(app);
     let (native, openapi) = described().split_for_parts();
     // Not in the document: any method and any path below is the same question.
     let native = native
         .merge(docs::page(openapi))
+        .merge(more)
         .route("/authz", any(authz::authz))
         .route("/authz/", any(authz::authz))
         .route("/authz/{*any}", any(authz::authz));

@@ -8,12 +8,13 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use super::{internal, public};
+use super::internal;
 use crate::app::App;
 
-/// Serves both sides until `end` comes, then lets what is under way finish.
+/// Serves both sides, the public one by this router, until `end` comes, then lets what is under way finish.
 pub async fn serve(
     app: Arc<App>,
+    public: Router,
     public_side: TcpListener,
     internal_side: TcpListener,
     end: impl Future<Output = ()> + Send + 'static,
@@ -27,7 +28,7 @@ pub async fn serve(
     let grace = app.config.http.request_timeout;
     let sides = async {
         let (first, second) = tokio::join!(
-            run(public_side, public(app.clone()), stopped.clone()),
+            run(public_side, public, stopped.clone()),
             run(internal_side, internal(app.clone()), stopped),
         );
         first.and(second)

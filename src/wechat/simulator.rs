@@ -88,6 +88,11 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
+    /// Its controls (`/_sim/…`), for a page that may not ask another origin.
+    pub fn controls(&self) -> Router {
+        controls(self.state.clone())
+    }
+
     /// How often this path was called.
     pub fn calls(&self, path: &str) -> u64 {
         lock(&self.state.calls).get(path).copied().unwrap_or(0)
@@ -124,14 +129,18 @@ fn router(state: Arc<State>) -> Router {
         .route("/wxa/checksession", get(server_api::check_session))
         .route("/wxa/resetusersessionkey", get(server_api::reset_session))
         .layer(axum::middleware::from_fn_with_state(state.clone(), faults::inject));
-    let controls = Router::new()
+    wechat.with_state(state.clone()).merge(controls(state))
+}
+
+fn controls(state: Arc<State>) -> Router {
+    Router::new()
         .route("/_sim/login", post(controls::login))
         .route("/_sim/code", get(controls::code))
         .route("/_sim/phone", post(controls::phone))
         .route("/_sim/userinfo", post(controls::userinfo))
         .route("/_sim/faults", put(controls::faults))
-        .route("/_sim/calls", get(controls::calls));
-    wechat.merge(controls).with_state(state)
+        .route("/_sim/calls", get(controls::calls))
+        .with_state(state)
 }
 
 /// By hand rather than axum::serve, because a fault must be able to close the connection without an answer.

@@ -29,6 +29,7 @@ mod miniprogram;
 mod passwords;
 mod person;
 mod phone_numbers;
+mod playground;
 mod proxies;
 mod reload;
 mod resealing;

@@ -85,6 +85,8 @@ export function createAuth(options: Options): Auth {
   /** The last login's refusal, and until when there is no use in asking again. */
   let held: { error: AuthError; until: number } | null = null;
   let hidden: Promise<void> | null = null;
+  /** Until when a 401 isn't worth a login: a service refused a token that was just made. */
+  let futile = 0;
 
   // In the background WeChat cuts requests off after five seconds; they are sent again once the program is back.
   let show = () => {};
@@ -199,10 +201,14 @@ export function createAuth(options: Options): Auth {
     const { token } = await current();
     let answer = await send(options, token);
     if (answer.statusCode !== 401) return answer;
+    if (Date.now() < futile) throw answered(answer);
     const next = await after(token);
     if (!replay) throw failure("press_again");
     answer = await send(options, next.token);
-    if (answer.statusCode === 401) throw answered(answer);
+    if (answer.statusCode === 401) {
+      futile = Date.now() + 30_000;
+      throw answered(answer);
+    }
     return answer;
   }
 

@@ -56,17 +56,13 @@ export function transport(cause: Failure, otherwise: ClientCode): AuthError {
   return failure(code, cause);
 }
 
-/** What the phone button was told when it gave no phone. */
+/** What the phone button was told when it gave no phone: refused, or out of quota (errno 1400001), or without permission. */
 export function refused(detail: Failure): AuthError {
-  const text = detail.errMsg || "";
-  if (detail.errno === 1400001 || /no quota|jsapi has no permission/i.test(text)) {
-    return failure("phone_unavailable", detail);
-  }
-  return /deny|cancel/.test(text) ? failure("user_denied", detail) : transport(detail, "phone_unavailable");
+  return /deny|cancel/.test(detail.errMsg || "") ? failure("user_denied", detail) : transport(detail, "phone_unavailable");
 }
 
 /** What the gateway answered, as an error. */
-export function answered({ statusCode, data, header }: Response): AuthError {
+export function answered({ statusCode, data, header = {} }: Response): AuthError {
   // Whatever it is: an HTML page of some proxy has none of these.
   const { code, title, detail, requestId } = Object(data);
   // The names' case differs between devices.

@@ -38,7 +38,7 @@ export interface RequestOptions {
 export interface Response<T = any> {
   statusCode: number;
   data: T;
-  header: Record<string, string>;
+  header?: Record<string, string>;
   [more: string]: unknown;
 }
 

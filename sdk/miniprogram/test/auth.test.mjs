@@ -172,6 +172,16 @@ describe("a request", () => {
     assert.equal(wx.calls.login, 2);
   });
 
+  test("to a service that takes none of our tokens doesn't log in at each try", async () => {
+    const { wx, auth } = somebody();
+    await auth.login();
+    const no = ({ options }) => setImmediate(() => options.success({ statusCode: 401, data: "no" }));
+    wx.faults.request.push(no, ({ go }) => go(), no, no, no, no);
+    for (let i = 0; i < 4; i++) await assert.rejects(auth.request(me), (error) => error.status === 401);
+    assert.equal(wx.calls.login, 2);
+    assert.equal((await auth.request(me)).statusCode, 200);
+  });
+
   test("answers with any other status as wx.request does", async () => {
     const { auth } = somebody();
     assert.equal((await auth.request({ url: "/nowhere" })).statusCode, 404);

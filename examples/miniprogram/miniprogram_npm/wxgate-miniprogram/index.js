@@ -33,13 +33,9 @@ function transport(cause, otherwise) {
   return failure(code, cause);
 }
 function refused(detail) {
-  const text = detail.errMsg || "";
-  if (detail.errno === 1400001 || /no quota|jsapi has no permission/i.test(text)) {
-    return failure("phone_unavailable", detail);
-  }
-  return /deny|cancel/.test(text) ? failure("user_denied", detail) : transport(detail, "phone_unavailable");
+  return /deny|cancel/.test(detail.errMsg || "") ? failure("user_denied", detail) : transport(detail, "phone_unavailable");
 }
-function answered({ statusCode, data, header }) {
+function answered({ statusCode, data, header = {} }) {
   const { code, title, detail, requestId } = Object(data);
   const retryAfter = +(header["Retry-After"] || header["retry-after"] || 0);
   const more = { status: statusCode, detail, requestId, retryAfter };
@@ -124,6 +120,7 @@ function createAuth(options) {
   let loggingIn = null;
   let held = null;
   let hidden = null;
+  let futile = 0;
   let show = () => {
   };
   (_a = platform.onAppHide) == null ? void 0 : _a.call(platform, () => hidden != null ? hidden : hidden = new Promise((resolve) => show = resolve));
@@ -222,10 +219,14 @@ function createAuth(options) {
     const { token } = await current();
     let answer = await send(options2, token);
     if (answer.statusCode !== 401) return answer;
+    if (Date.now() < futile) throw answered(answer);
     const next = await after(token);
     if (!replay) throw failure("press_again");
     answer = await send(options2, next.token);
-    if (answer.statusCode === 401) throw answered(answer);
+    if (answer.statusCode === 401) {
+      futile = Date.now() + 3e4;
+      throw answered(answer);
+    }
     return answer;
   }
   async function ask(options2, replay) {

@@ -75,6 +75,12 @@ function curable({ code, status }: AuthError): boolean {
 /** Without a side effect: may be sent again after it was interrupted. */
 const SAFE = /^(GET|HEAD)$/;
 
+/** Taro answers with a promise as well, whose refusal nobody waits for. */
+function quiet(task: any) {
+  if (task && task.catch) task.catch(() => {});
+  return task;
+}
+
 export function createAuth(options: Options): Auth {
   const { appId, timeout = 15_000, maxConcurrent = 8, platform = globalPlatform() } = options;
   const baseUrl = options.baseUrl.replace(/\/+$/, "");
@@ -105,14 +111,14 @@ export function createAuth(options: Options): Auth {
   function wire(request: RequestOptions, token?: string): Promise<Response> {
     const { onTask, header, ...rest } = request;
     return new Promise((resolve, reject) => {
-      const task = platform.request({
+      const task = quiet(platform.request({
         timeout,
         ...rest,
         url: rest.url[0] === "/" ? baseUrl + rest.url : rest.url,
         header: token ? { ...header, Authorization: "Bearer " + token } : { ...header },
         success: resolve,
         fail: (error: Failure) => reject(transport(error, "network")),
-      });
+      }));
       onTask?.(task);
     });
   }
@@ -130,10 +136,10 @@ export function createAuth(options: Options): Auth {
 
   function code(): Promise<string> {
     return new Promise((resolve, reject) =>
-      platform.login({
+      quiet(platform.login({
         success: ({ code }) => (code ? resolve(code) : reject(failure("wx_login_failed"))),
         fail: (error) => reject(transport(error, "wx_login_failed")),
-      }),
+      })),
     );
   }
 

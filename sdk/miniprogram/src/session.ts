@@ -40,11 +40,9 @@ export function keeper(platform: Platform, key: string) {
   // Logged out by the user, who wouldn't expect to be logged in again by the next request.
   let out = false;
   try {
-    const { v, session: kept, out: left } = JSON.parse(platform.getStorageSync(key) || "{}");
-    if (v === 1) {
-      out = left === true;
-      if (kept && kept.token && kept.userInfo) session = kept;
-    }
+    const { session: kept, out: left } = JSON.parse(platform.getStorageSync(key) || "{}");
+    out = !!left;
+    if (kept && kept.token && kept.userInfo) session = kept;
   } catch {
     // Unreadable is as good as nothing.
   }
@@ -59,7 +57,7 @@ export function keeper(platform: Platform, key: string) {
       session = next;
       out = loggedOut;
       try {
-        if (next || out) platform.setStorageSync(key, JSON.stringify({ v: 1, session, out }));
+        if (next || out) platform.setStorageSync(key, JSON.stringify({ session, out }));
         else platform.removeStorageSync(key);
       } catch {
         // Full: it lives in memory until the program ends, and the next start logs in.

@@ -427,6 +427,30 @@ describe("logging out", () => {
   });
 });
 
+test("Taro, whose functions answer with promises as well, and a platform with the least there can be, do", async () => {
+  const { wx } = somebody();
+  const unhandled = [];
+  const listener = (error) => unhandled.push(error);
+  process.on("unhandledRejection", listener);
+  const both = (run) => (options) => {
+    const { success, fail } = options;
+    return new Promise((resolve, reject) => run({ ...options,
+      success: (value) => (success(value), resolve(value)), fail: (error) => (fail(error), reject(error)) }));
+  };
+  const { getStorageSync, setStorageSync, removeStorageSync } = wx;
+  const taro = { login: both(wx.login), request: both(wx.request), getStorageSync, setStorageSync, removeStorageSync };
+  const auth = createAuth({ baseUrl: server.url, platform: taro });
+  assert.equal((await auth.request(me)).statusCode, 200);
+  assert.equal(await auth.checkLogin(), true);
+  wx.faults.request.push(({ options }) => setImmediate(() => options.fail({ errMsg: "request:fail timeout" })));
+  await assert.rejects(auth.request(me), refusal("timeout"));
+  wx.faults.login.push(({ fail }) => fail({ errMsg: "login:fail system error" }));
+  await assert.rejects(auth.login({ force: true }), refusal("wx_login_failed"));
+  await new Promise((resolve) => setImmediate(resolve));
+  process.off("unhandledRejection", listener);
+  assert.deepEqual(unhandled, []);
+});
+
 test("the token goes along with wx.uploadFile and the like", async () => {
   const { auth } = somebody();
   assert.equal(await server.me(await auth.token()), 200);

@@ -75,11 +75,9 @@ function keeper(platform, key) {
   let session = null;
   let out = false;
   try {
-    const { v, session: kept, out: left } = JSON.parse(platform.getStorageSync(key) || "{}");
-    if (v === 1) {
-      out = left === true;
-      if (kept && kept.token && kept.userInfo) session = kept;
-    }
+    const { session: kept, out: left } = JSON.parse(platform.getStorageSync(key) || "{}");
+    out = !!left;
+    if (kept && kept.token && kept.userInfo) session = kept;
   } catch (e) {
   }
   return {
@@ -93,7 +91,7 @@ function keeper(platform, key) {
       session = next;
       out = loggedOut;
       try {
-        if (next || out) platform.setStorageSync(key, JSON.stringify({ v: 1, session, out }));
+        if (next || out) platform.setStorageSync(key, JSON.stringify({ session, out }));
         else platform.removeStorageSync(key);
       } catch (e) {
       }
@@ -110,6 +108,11 @@ function curable({ code, status }) {
   return status === 503 || /^(network|timeout|interrupted|wechat_code_)/.test(code);
 }
 var SAFE = /^(GET|HEAD)$/;
+function quiet(task) {
+  if (task && task.catch) task.catch(() => {
+  });
+  return task;
+}
 function createAuth(options) {
   var _a, _b;
   const { appId, timeout = 15e3, maxConcurrent = 8, platform = globalPlatform() } = options;
@@ -136,14 +139,14 @@ function createAuth(options) {
   function wire(request2, token) {
     const { onTask, header, ...rest } = request2;
     return new Promise((resolve, reject) => {
-      const task = platform.request({
+      const task = quiet(platform.request({
         timeout,
         ...rest,
         url: rest.url[0] === "/" ? baseUrl + rest.url : rest.url,
         header: token ? { ...header, Authorization: "Bearer " + token } : { ...header },
         success: resolve,
         fail: (error) => reject(transport(error, "network"))
-      });
+      }));
       onTask == null ? void 0 : onTask(task);
     });
   }
@@ -159,10 +162,10 @@ function createAuth(options) {
   }
   function code() {
     return new Promise(
-      (resolve, reject) => platform.login({
+      (resolve, reject) => quiet(platform.login({
         success: ({ code: code2 }) => code2 ? resolve(code2) : reject(failure("wx_login_failed")),
         fail: (error) => reject(transport(error, "wx_login_failed"))
-      })
+      }))
     );
   }
   async function attempt(userInfo) {

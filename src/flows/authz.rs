@@ -7,7 +7,7 @@ use moka::sync::Cache;
 use uuid::Uuid;
 
 use super::{Rooms, session};
-use crate::clock::{Timestamp, after};
+use crate::clock::{Timestamp, is_younger};
 use crate::error::Result;
 use crate::secret::AccessToken;
 use crate::store::Status;
@@ -26,7 +26,7 @@ pub struct Standings(Cache<Uuid, Standing>);
 struct Standing {
     status: Status,
     tokens_not_before: Option<Timestamp>,
-    until: Timestamp,
+    read: Timestamp,
 }
 
 impl Default for Standings {
@@ -57,12 +57,12 @@ pub async fn pass(rooms: &Rooms, token: &AccessToken) -> Result<Passed> {
     let now = rooms.now();
     // The signature first: what isn't ours never reaches the database.
     let (user, claims) = session::read(rooms, token, now)?;
-    let standing = match rooms.standings.0.get(&user).filter(|known| now < known.until) {
+    let standing = match rooms.standings.0.get(&user).filter(|known| is_younger(known.read, FRESH, now)) {
         Some(known) => known,
         None => {
             let found = rooms.store.find_user(user, &claims.client_id).await?.ok_or_else(session::unknown)?;
             let (status, tokens_not_before) = (found.status, found.tokens_not_before);
-            let standing = Standing { status, tokens_not_before, until: after(now, FRESH) };
+            let standing = Standing { status, tokens_not_before, read: now };
             rooms.standings.0.insert(user, standing);
             standing
         }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::audit::{self, Origin, Who};
 use super::session::{self, Caller};
 use super::{Rooms, authz::FRESH};
-use crate::clock::{Timestamp, after, before};
+use crate::clock::{Timestamp, before, is_younger};
 use crate::error::{Code, Error, Result};
 
 /// The most that any verifier grants for a clock that is off: `tokens.leeway` can't be more.
@@ -65,7 +65,7 @@ pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
     // Held while the database is asked: who comes meanwhile waits for the same answer.
     let mut recent = rooms.recent.0.lock().await;
     let now = rooms.now();
-    if let Some((_, list)) = recent.as_ref().filter(|(until, _)| now < *until) {
+    if let Some((_, list)) = recent.as_ref().filter(|(read, _)| is_younger(*read, FRESH, now)) {
         return Ok(list.clone());
     }
     let since = before(now, rooms.tokens.ttl().saturating_add(LEEWAY));
@@ -81,6 +81,6 @@ pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
     let json = serde_json::to_vec(&list).map_err(|_| Error::from(Code::Internal).because("a list of ids"))?;
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &json).as_ref()[..12]));
     let list = Arc::new(Revocations { json, etag });
-    *recent = Some((after(now, FRESH), list.clone()));
+    *recent = Some((now, list.clone()));
     Ok(list)
 }

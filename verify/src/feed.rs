@@ -14,6 +14,9 @@ use crate::transport::{Fetched, Request, Transport};
 /// No fetch takes longer; a transport should give up sooner.
 const LONGEST_FETCH: Duration = Duration::from_secs(10);
 
+/// So long one waits for a newer document than the old one at hand. A gateway that hangs must not hang the services.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// What makes one document of another.
 pub(crate) struct Kind<T> {
     pub(crate) url: String,
@@ -40,6 +43,8 @@ struct State<T> {
     etag: Option<String>,
     /// The fetch that is under way: it closes the channel when it is over.
     flight: Option<watch::Receiver<()>>,
+    /// It takes longer than [`PATIENCE`]: whoever has an old document goes by that until it lands.
+    stalled: bool,
     /// Why the last fetch brought nothing.
     failure: Option<String>,
 }
@@ -51,6 +56,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
             document: None,
             etag: None,
             flight: None,
+            stalled: false,
             failure: None,
         };
         Arc::new(Self { kind, transport, state: Mutex::new(state) })
@@ -62,7 +68,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
             let mut state = self.state();
             match (state.freshness.step(now), state.flight.clone()) {
                 // Somebody fetches already. Who has nothing good waits for that.
-                (_, Some(flight)) if !state.freshness.is_good(now) => flight,
+                (_, Some(flight)) if !state.stalled && !state.freshness.is_good(now) => flight,
                 (_, Some(_)) | (Step::Serve | Step::Nothing, None) => return state.document.clone(),
                 (Step::ServeAndFetch, None) => {
                     self.begin(&mut state, now);
@@ -71,7 +77,17 @@ impl<T: Send + Sync + 'static> Feed<T> {
                 (Step::Fetch, None) => self.begin(&mut state, now),
             }
         };
-        self.landed(flight).await
+        if self.state().document.is_none() {
+            return self.landed(flight).await;
+        }
+        match tokio::time::timeout(PATIENCE, self.landed(flight)).await {
+            Ok(document) => document,
+            Err(_) => {
+                let mut state = self.state();
+                state.stalled = state.flight.is_some();
+                state.document.clone()
+            }
+        }
     }
 
     /// The document, fetched anew because what is known lacks something. None if it was fetched too lately to do it again.
@@ -104,6 +120,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
         let (over, flight) = watch::channel(());
         state.freshness.begun = Some(now);
         state.flight = Some(flight.clone());
+        state.stalled = false;
         let feed = self.clone();
         tokio::spawn(async move {
             let landing = Landing { feed: &feed, over: Some(over) };

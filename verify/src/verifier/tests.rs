@@ -200,6 +200,32 @@ async fn sixty_four_at_once_at_the_start_make_one_fetch() {
     assert_eq!(gateway.asked(), 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_hangs_holds_one_request_up_for_a_second_and_the_others_not_at_all() {
+    let key = key("k1");
+    let gateway = Gateway::publishing(&[&key]);
+    let verifier = gateway.verifier();
+    let token = key.token(START, &json!({}));
+    verifier.verify(&token).await.unwrap();
+    gateway.0.open.forget_permits(1_000_000);
+    gateway.turn(400);
+    let begun = tokio::time::Instant::now();
+    verifier.verify(&token).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 1);
+    for _ in 0..100 {
+        verifier.verify(&token).await.unwrap();
+    }
+    assert_eq!((begun.elapsed().as_secs(), gateway.asked()), (1, 2));
+    // Given up after ten; asked again after the cooldown, and this time it answers.
+    tokio::time::advance(Duration::from_secs(10)).await;
+    settle().await;
+    assert!(verifier.status().keys_failure.unwrap().contains("took too long"));
+    gateway.0.open.add_permits(1_000_000);
+    gateway.turn(30);
+    verifier.verify(&token).await.unwrap();
+    assert_eq!((gateway.asked(), verifier.status().keys_failure), (3, None));
+}
+
 #[tokio::test]
 async fn before_the_keys_ever_came_nothing_is_refused_and_they_are_asked_for_again_soon() {
     let key = key("k1");

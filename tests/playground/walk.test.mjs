@@ -87,6 +87,9 @@ test("it passes on a phone's width, in the dark and in English, and nothing is w
   assert.match(await scene.page.textContent("#code_b"), /Press wx.login/);
   await walk(scene, "narrow-dark");
   assert.deepEqual(scene.trouble, []);
+  // What sticks out, if anything does.
+  assert.deepEqual(await scene.page.evaluate(() => [...document.querySelectorAll("main *")]
+    .filter((node) => node.getBoundingClientRect().right > 375.5 && !node.closest("pre, .bar2, .key")).map((node) => node.outerHTML.slice(0, 90))), []);
   assert.equal(await scene.page.evaluate(() => document.documentElement.scrollWidth), 375);
 });
 

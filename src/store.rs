@@ -4,12 +4,17 @@
 //! Refuses to decide policy, to see an unsealed session_key, and to run migrations (`cli::migrate` does).
 
 use sea_orm::{DatabaseConnection, DbBackend};
+use uuid::Uuid;
+
+use gather::Gather;
+use login::batch::{Fresh, Outcome, Touch};
 
 mod account;
 mod attempts;
 mod close;
 mod connect;
 mod error;
+mod gather;
 mod identity;
 mod import;
 mod login;
@@ -40,9 +45,29 @@ pub struct Store {
     write: DatabaseConnection,
     /// Reads; on SQLite connections of their own, elsewhere the same pool.
     read: DatabaseConnection,
+    /// Logins of users that are known.
+    touches: Gather<Touch, Outcome<Option<(User, Uuid)>>>,
+    /// First logins.
+    firsts: Gather<Fresh, Outcome<()>>,
 }
 
+/// Batches at once. SQLite has one writer; elsewhere a second one keeps the database busy while the first is on its way.
+const LANES: usize = 2;
+/// Logins in a batch.
+const BATCH: usize = 64;
+
 impl Store {
+    fn over(write: DatabaseConnection, read: DatabaseConnection) -> Self {
+        let lanes = if write.get_database_backend() == DbBackend::Sqlite { 1 } else { LANES };
+        let (first, second) = (write.clone(), write.clone());
+        Self {
+            touches: Gather::start(lanes, BATCH, move |touches| login::batch::touch(first.clone(), touches)),
+            firsts: Gather::start(lanes, BATCH, move |fresh| login::batch::make(second.clone(), fresh)),
+            write,
+            read,
+        }
+    }
+
     fn backend(&self) -> DbBackend {
         self.write.get_database_backend()
     }

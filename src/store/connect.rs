@@ -22,10 +22,10 @@ impl Store {
             let write = Database::connect(options(config, 1)).await?;
             let mut readers = options(config, SQLITE_READERS);
             readers.map_sqlx_sqlite_opts(move |sqlite| durable(sqlite.filename(&file)).read_only(true));
-            return Ok(Self { write, read: Database::connect(readers).await? });
+            return Ok(Self::over(write, Database::connect(readers).await?));
         }
         let pool = Database::connect(options(config, config.max_connections)).await?;
-        Ok(Self { write: pool.clone(), read: pool })
+        Ok(Self::over(pool.clone(), pool))
     }
 }
 

@@ -57,7 +57,21 @@ fn variant(error: &DbErr) -> String {
 
 /// For the client: later.
 pub(super) fn unavailable(error: DbErr) -> Error {
-    Error::from(Code::StoreUnavailable).because(describe(&error))
+    unavailable_by(&error)
+}
+
+/// The same, for several clients.
+pub(super) fn unavailable_by(error: &DbErr) -> Error {
+    Error::from(Code::StoreUnavailable).because(describe(error))
+}
+
+/// The database answered, and said no: to a row, or to a tie. Not: it can't be reached.
+pub(super) fn is_refusal(error: &DbErr) -> bool {
+    matches!(
+        error,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
+            if matches!(**error, SqlxError::Database(_))
+    )
 }
 
 /// So often a transaction that lost a tie is run again. Every loss means that somebody else's was done.

@@ -1,21 +1,26 @@
 //! A login, written: the cheapest statement each database has for a returning user, two inserts for a new one, and
 //! constraints that decide every race.
 
-use std::sync::LazyLock;
-
 use entity::{identities, users};
 use sea_orm::{
     ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
-    FromQueryResult as _, QueryFilter as _, QueryOrder as _, Statement, TransactionTrait as _, Value,
+    FromQueryResult as _, QueryFilter as _, QueryOrder as _, Statement, TransactionTrait as _,
 };
 use uuid::Uuid;
 
+use batch::{Fresh, Outcome, Touch};
+use statements::values;
+
+use super::gather::Unwritten;
 use super::user::{Profile, Status, User, new_row};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{OpenId, UnionId};
 use crate::vault::Sealed;
+
+pub(super) mod batch;
+mod statements;
 
 /// What a login brings.
 pub struct Login<'l> {
@@ -60,16 +65,36 @@ enum First {
     Lost,
 }
 
-/// SET reads the row as it was, except on MySQL, which goes from left to right: in this order all three agree.
-/// The key before the last is kept only when the new one really is another.
-const SET: &str = "SET previous_session_key = CASE WHEN session_key_tag = {tag} THEN previous_session_key ELSE session_key END, \
-     session_key_at = CASE WHEN session_key_tag = {tag} THEN session_key_at ELSE {at} END, \
-     session_key = {key}, session_key_tag = {tag}, last_login_at = {at}, last_login_ip = {ip}, \
-     login_count = login_count + 1, unionid = COALESCE({unionid}, unionid) WHERE appid = {app} AND openid = {openid}";
-
 impl Store {
-    /// Writes the login and returns whose it is; a new user where there was none.
+    /// Writes the login and returns whose it is; a new user where there was none. It shares its commit with the logins that
+    /// come at the same time, and is on the disk when this returns.
     pub async fn upsert_login(&self, login: &Login<'_>) -> Result<LoggedIn> {
+        match self.touches.written(touch(login)).await {
+            Ok(Outcome::Written(Some((user, identity)))) if user.status != Status::Closed => {
+                return Ok(LoggedIn { user, identity, is_new: false });
+            }
+            Ok(Outcome::Written(None)) => {
+                let user = new_user(login);
+                let fresh = Fresh { identity: new_identity(login, user.id, 0, 1), user: user.clone() };
+                match self.firsts.written(fresh).await {
+                    Ok(Outcome::Written(())) => {
+                        let user = User::from_row(user, Some(login.at.as_millisecond()));
+                        return Ok(LoggedIn { user, identity: login.new_ids.1, is_new: true });
+                    }
+                    Ok(Outcome::Failed(error)) => return Err(error),
+                    Ok(Outcome::Alone) | Err(Unwritten::Lost) => {}
+                    Err(Unwritten::Full) => return Err(full()),
+                }
+            }
+            Ok(Outcome::Failed(error)) => return Err(error),
+            Ok(_) | Err(Unwritten::Lost) => {}
+            Err(Unwritten::Full) => return Err(full()),
+        }
+        self.upsert_alone(login).await
+    }
+
+    /// The same by itself, however many rounds of a race it takes.
+    async fn upsert_alone(&self, login: &Login<'_>) -> Result<LoggedIn> {
         for _ in 0..ROUNDS {
             match self.returning_login(login).await {
                 // Closed between a login's look and its write: the identity is freed, as closing does.
@@ -109,9 +134,11 @@ impl Store {
     async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<(User, Uuid)>, DbErr> {
         let backend = self.backend();
         let row = match backend {
-            DbBackend::Postgres => self.write.query_one_raw(postgres(login)).await?,
+            DbBackend::Postgres => self.write.query_one_raw(statements::postgres(values(login))).await?,
             DbBackend::Sqlite => {
-                let Some(touched) = self.write.query_one_raw(sqlite(login)).await? else { return Ok(None) };
+                let Some(touched) = self.write.query_one_raw(statements::sqlite(values(login))).await? else {
+                    return Ok(None);
+                };
                 let (user, identity): (Uuid, Uuid) =
                     (touched.try_get("", "user_id")?, touched.try_get("", "id")?);
                 let sql = "SELECT u.*, ? AS identity_id FROM users u WHERE u.id = ?";
@@ -119,7 +146,7 @@ impl Store {
                 self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
             }
             _ => {
-                if self.write.execute_raw(mysql(login)).await?.rows_affected() == 0 {
+                if self.write.execute_raw(statements::mysql(values(login))).await?.rows_affected() == 0 {
                     return Ok(None);
                 }
                 let sql = "SELECT u.*, i.id AS identity_id FROM identities i JOIN users u ON u.id = i.user_id \
@@ -195,52 +222,17 @@ impl Store {
     }
 }
 
-static POSTGRES: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "WITH touched AS (UPDATE identities {} RETURNING user_id, id) \
-         SELECT u.*, touched.id AS identity_id FROM touched JOIN users u ON u.id = touched.user_id",
-        numbered("$")
-    )
-});
-static SQLITE: LazyLock<String> =
-    LazyLock::new(|| format!("UPDATE identities {} RETURNING user_id, id", numbered("?")));
-static MYSQL: LazyLock<String> = LazyLock::new(|| {
-    NAMES.iter().fold(format!("UPDATE identities {SET}"), |sql, name| sql.replace(name, "?"))
-});
-
-const NAMES: [&str; 7] = ["{tag}", "{at}", "{key}", "{ip}", "{unionid}", "{app}", "{openid}"];
-
-fn numbered(mark: &str) -> String {
-    let numbers = NAMES.iter().enumerate();
-    numbers.fold(SET.to_owned(), |sql, (at, name)| sql.replace(name, &format!("{mark}{}", at + 1)))
+fn full() -> Error {
+    Error::from(Code::Busy).because("more logins wait for the database than may")
 }
 
-fn postgres(login: &Login<'_>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, POSTGRES.as_str(), values(login))
-}
-
-fn sqlite(login: &Login<'_>) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Sqlite, SQLITE.as_str(), values(login))
-}
-
-/// MySQL has no numbered placeholders: the values stand in the order of the text.
-fn mysql(login: &Login<'_>) -> Statement {
-    let [tag, at, key, ip, unionid, app, openid] = values(login);
-    let in_order = [tag.clone(), tag.clone(), at.clone(), key, tag, at, ip, unionid, app, openid];
-    Statement::from_sql_and_values(DbBackend::MySql, MYSQL.as_str(), in_order)
-}
-
-/// In the order of [`NAMES`].
-fn values(login: &Login<'_>) -> [Value; 7] {
-    [
-        login.session_key_tag.clone().into(),
-        login.at.as_millisecond().into(),
-        login.session_key.as_bytes().to_vec().into(),
-        login.ip.to_string().into(),
-        login.unionid.map(|id| id.expose().to_owned()).into(),
-        login.app.into(),
-        login.openid.expose().into(),
-    ]
+fn touch(login: &Login<'_>) -> Touch {
+    Touch {
+        app: login.app.to_owned(),
+        openid: login.openid.expose().to_owned(),
+        at: login.at.as_millisecond(),
+        values: values(login),
+    }
 }
 
 fn new_user(login: &Login<'_>) -> users::Model {

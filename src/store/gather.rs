@@ -1,0 +1,110 @@
+//! Gathers what comes while a write is under way, and writes it together: one commit for all that waited for it.
+//!
+//! No timer: who comes when nothing is under way is written at once, alone. Bounded: so many in a batch, so many in the queue.
+
+use std::sync::Arc;
+
+use tokio::sync::{Mutex, mpsc, oneshot};
+
+/// So many wait at the most; more than the doors let in.
+const QUEUE: usize = 16_384;
+
+/// A queue and those who empty it. They end when it is dropped.
+pub(super) struct Gather<I, O> {
+    queue: mpsc::Sender<(I, oneshot::Sender<O>)>,
+}
+
+/// Why nothing came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unwritten {
+    /// The queue is full.
+    Full,
+    /// Whoever wrote it ended without a word: a panic.
+    Lost,
+}
+
+impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
+    /// `lanes` batches at once, each of `most` items at the most. `write` answers them in their order.
+    pub(super) fn start<F>(
+        lanes: usize,
+        most: usize,
+        write: impl Fn(Vec<I>) -> F + Clone + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Vec<O>> + Send + 'static,
+    {
+        let (queue, items) = mpsc::channel(QUEUE);
+        let items = Arc::new(Mutex::new(items));
+        for _ in 0..lanes {
+            let (items, write) = (items.clone(), write.clone());
+            tokio::spawn(async move {
+                loop {
+                    let mut batch = Vec::new();
+                    if items.lock().await.recv_many(&mut batch, most).await == 0 {
+                        return;
+                    }
+                    let (items, waiting): (Vec<I>, Vec<oneshot::Sender<O>>) = batch.into_iter().unzip();
+                    // A task of its own, so that a panic takes this batch along and not the lane.
+                    let outcomes = tokio::spawn(write(items)).await.unwrap_or_default();
+                    for (waiting, outcome) in waiting.into_iter().zip(outcomes) {
+                        // Who has left doesn't want it.
+                        let _ = waiting.send(outcome);
+                    }
+                }
+            });
+        }
+        Self { queue }
+    }
+
+    /// Has it written with whatever else waits, and gives what came of it.
+    pub(super) async fn written(&self, item: I) -> Result<O, Unwritten> {
+        let (answer, outcome) = oneshot::channel();
+        self.queue.try_send((item, answer)).map_err(|_| Unwritten::Full)?;
+        outcome.await.map_err(|_| Unwritten::Lost)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_comes_while_one_is_written_is_written_together_and_each_gets_its_own_answer() {
+        let (open, sizes) = (Arc::new(Semaphore::new(0)), Arc::new(std::sync::Mutex::new(Vec::new())));
+        let (gate, seen) = (open.clone(), sizes.clone());
+        let gather = Arc::new(Gather::start(1, 100, move |items: Vec<u32>| {
+            let (gate, seen) = (gate.clone(), seen.clone());
+            async move {
+                gate.acquire().await.unwrap().forget();
+                seen.lock().unwrap().push(items.len());
+                items.into_iter().map(|item| item * 2).collect()
+            }
+        }));
+        let mut tasks = Vec::new();
+        for item in 0..250 {
+            let gather = gather.clone();
+            tasks.push(tokio::spawn(async move { gather.written(item).await }));
+            tokio::task::yield_now().await;
+        }
+        open.add_permits(10);
+        for (item, task) in (0..).zip(tasks) {
+            assert_eq!(task.await.unwrap(), Ok(item * 2));
+        }
+        let sizes = sizes.lock().unwrap();
+        assert!(sizes[0] < 100 && sizes[1..].iter().all(|size| *size <= 100), "{sizes:?}");
+        assert_eq!((sizes.iter().sum::<usize>(), sizes.len()), (250, 4));
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_its_own_batch_and_no_other() {
+        let gather = Gather::start(1, 1, |items: Vec<u32>| async move {
+            assert!(items != [13], "thirteen");
+            items
+        });
+        assert_eq!(gather.written(1).await, Ok(1));
+        assert_eq!(gather.written(13).await, Err(Unwritten::Lost));
+        assert_eq!(gather.written(2).await, Ok(2));
+    }
+}

@@ -18,6 +18,7 @@ mod key;
 mod keyring;
 mod ring;
 mod succession;
+mod verified;
 
 pub use issuer::{Issued, Subject};
 pub use jwks::Published;
@@ -27,12 +28,14 @@ pub use verify::{Claims, Refusal};
 
 use issuer::Issuer;
 use ring::Ring;
+use verified::Verified;
 
 /// Everything about tokens.
 pub struct Tokens {
     ring: ArcSwap<Ring>,
     issuer: Issuer,
     expected: verify::Expected,
+    verified: Verified,
 }
 
 /// One listed key on the ring's timeline: published from when it is listed, then signs, then is superseded, then gone.
@@ -65,6 +68,7 @@ impl Tokens {
                 audience: config.audience.clone(),
                 leeway: config.leeway,
             },
+            verified: Verified::new(),
         })
     }
 
@@ -93,8 +97,8 @@ impl Tokens {
     }
 
     /// What a token says, if it counts at `now` by signature, times, issuer and audience.
-    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Claims, Refusal> {
-        verify::verify(token, self.published(now).keys(), &self.expected, now.as_second())
+    pub fn verify(&self, token: &str, now: Timestamp) -> Result<Arc<Claims>, Refusal> {
+        self.verified.verify(token, self.published(now), &self.expected, now)
     }
 
     /// The keys that siblings see at `now`: one snapshot, kept until the ring's next change.

@@ -69,5 +69,5 @@ pub async fn pass(rooms: &Rooms, token: &AccessToken) -> Result<Passed> {
     };
     session::counts(&claims, standing.status, standing.tokens_not_before)?;
     let expires = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
-    Ok(Passed { user, app: claims.client_id, expires })
+    Ok(Passed { user, app: claims.client_id.clone(), expires })
 }

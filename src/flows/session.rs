@@ -1,5 +1,6 @@
 //! What a login is answered with, and whose a token is.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -168,13 +169,13 @@ pub async fn caller(rooms: &Rooms, token: &AccessToken) -> Result<Caller> {
     let issued = Timestamp::from_millisecond(claims.issued_millis()).unwrap_or(Timestamp::MAX);
     let way = match claims.amr {
         Some(_) => Way::Password,
-        None => Way::Wechat(claims.sid.and_then(|id| id.parse().ok())),
+        None => Way::Wechat(claims.sid.as_deref().and_then(|id| id.parse().ok())),
     };
-    Ok(Caller { user, app: claims.client_id, way, issued })
+    Ok(Caller { user, app: claims.client_id.clone(), way, issued })
 }
 
 /// What a token says, and of which user: if it counts by itself. Whether they still may be here, [`counts`] says.
-pub(super) fn read(rooms: &Rooms, token: &AccessToken, now: Timestamp) -> Result<(Uuid, Claims)> {
+pub(super) fn read(rooms: &Rooms, token: &AccessToken, now: Timestamp) -> Result<(Uuid, Arc<Claims>)> {
     let claims = rooms.tokens.verify(token.expose(), now).map_err(refused)?;
     let id = claims.sub.parse().map_err(|_| Error::from(Code::TokenInvalid).because("sub is no user id"))?;
     Ok((id, claims))

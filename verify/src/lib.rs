@@ -53,7 +53,7 @@ pub use claims::{Audience, Claims};
 #[cfg(any(feature = "axum", feature = "tower"))]
 pub use door::Denied;
 pub use keys::{KeySet, KeySetError};
-pub use token::{Expected, Refusal, verify};
+pub use token::{Expected, Refusal, check, verify};
 #[cfg(feature = "tower")]
 pub use tower::{Verified, VerifyLayer};
 #[cfg(feature = "verifier")]

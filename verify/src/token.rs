@@ -109,8 +109,9 @@ pub(crate) fn could_be_ours(token: &str, expected: &Expected, now: i64) -> bool 
     claims.is_some_and(|claims| check(&claims, expected, now).is_ok())
 }
 
-/// RFC 9068 §4: issuer, audience and times.
-fn check(claims: &Claims, expected: &Expected, now: i64) -> Result<(), Refusal> {
+/// What of a verified token time can change, and what it must be for (RFC 9068 §4): issuer, audience and times. For who keeps
+/// verified claims at hand and looks again; the signature is [`verify`]'s.
+pub fn check(claims: &Claims, expected: &Expected, now: i64) -> Result<(), Refusal> {
     let leeway = seconds(expected.leeway);
     if claims.iss != expected.issuer {
         return Err(Refusal::WrongIssuer);

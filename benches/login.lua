@@ -15,7 +15,7 @@ end
 function request()
   n = n + 1
   local who = first and (prefix .. run .. "x" .. n) or (prefix .. math.random(0, people - 1))
-  return wrk.format(nil, nil, nil, '{"code":"' .. who .. "." .. run .. "x" .. n .. '"}')
+  return wrk.format(nil, nil, nil, '{"code":"' .. who .. "-" .. run .. "x" .. n .. '"}')
 end
 function done(summary, latency)
   local errors = summary.errors

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -49,5 +50,7 @@ async fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver
         // Ends with the sender.
         while stopped.changed().await.is_ok() {}
     };
+    // An answer is one write: nothing is gained by holding it back for more.
+    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

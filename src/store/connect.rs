@@ -71,6 +71,9 @@ fn options(config: &config::Database, connections: u32) -> ConnectOptions {
             let bounds = [
                 ("statement_timeout", LONGEST_STATEMENT),
                 ("idle_in_transaction_session_timeout", LONGEST_STATEMENT),
+                // Every statement of ours finds its rows by an index, whatever its values are: planning a batch of logins
+                // anew for its lists costs more than running it.
+                ("plan_cache_mode", "force_generic_plan"),
             ];
             postgres.application_name("wxgate").options(bounds)
         });

@@ -1,5 +1,5 @@
 //! `stub ADDRESS [MILLISECONDS]`: WeChat's jscode2session as cheap as it can be, so that what is measured is what asks it. A
-//! code `alice.1` is a login of alice; each takes so many milliseconds. The simulator keeps people and spends codes, which
+//! code `alice-1` is a login of alice; each takes so many milliseconds. The simulator keeps people and spends codes, which
 //! costs more than a login does.
 
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn session(State(latency): State<Duration>, Query(asked): Query<Asked>) ->
     if !latency.is_zero() {
         tokio::time::sleep(latency).await;
     }
-    let openid = asked.js_code.split('.').next().unwrap_or_default();
+    let openid = asked.js_code.split('-').next().unwrap_or_default();
     // One session_key a user, as WeChat gives within its period.
     let mut key = [7_u8; 16];
     for (byte, letter) in key.iter_mut().zip(openid.bytes().rev()) {

@@ -82,13 +82,14 @@ impl Store {
                         return Ok(LoggedIn { user, identity: login.new_ids.1, is_new: true });
                     }
                     Ok(Outcome::Failed(error)) => return Err(error),
-                    Ok(Outcome::Alone) | Err(Unwritten::Lost) => {}
-                    Err(Unwritten::Full) => return Err(full()),
+                    Ok(Outcome::Alone) => {}
+                    Err(unwritten) => return Err(failed(unwritten)),
                 }
             }
             Ok(Outcome::Failed(error)) => return Err(error),
-            Ok(_) | Err(Unwritten::Lost) => {}
-            Err(Unwritten::Full) => return Err(full()),
+            // Its user has closed their account since, or the database refused one of the batch.
+            Ok(_) => {}
+            Err(unwritten) => return Err(failed(unwritten)),
         }
         self.upsert_alone(login).await
     }
@@ -222,8 +223,11 @@ impl Store {
     }
 }
 
-fn full() -> Error {
-    Error::from(Code::Busy).because("more logins wait for the database than may")
+fn failed(unwritten: Unwritten) -> Error {
+    match unwritten {
+        Unwritten::Full => Error::from(Code::Busy).because("more logins wait for the database than may"),
+        Unwritten::Lost => Error::from(Code::Internal).because("the batch that it was written with panicked"),
+    }
 }
 
 fn touch(login: &Login<'_>) -> Touch {

@@ -131,7 +131,11 @@ fn columns(touches: &[&Touch]) -> Vec<Value> {
         ArrayType::String,
     ];
     let column = |(at, kind): (usize, ArrayType)| {
-        let values = touches.iter().map(|touch| touch.values[at].clone()).collect();
+        let values = touches.iter().map(|touch| match &touch.values[at] {
+            Value::String(None) => Value::from(""),
+            value => value.clone(),
+        });
+        let values = values.collect();
         Value::Array(kind, Some(Box::new(values)))
     };
     debug_assert_eq!(kinds.len(), NAMES.len());

@@ -22,7 +22,7 @@ static POSTGRES: LazyLock<String> = LazyLock::new(|| {
 });
 static UNNESTED: LazyLock<String> = LazyLock::new(|| {
     // The values are columns of `v` here, and the row's own columns need saying whose they are.
-    let columns = ["v.tag", "v.at", "v.key", "v.ip", "v.unionid", "v.app", "v.openid"];
+    let columns = ["v.tag", "v.at", "v.key", "v.ip", "NULLIF(v.unionid, '')", "v.app", "v.openid"];
     let set = NAMES.iter().zip(columns).fold(SET.to_owned(), |sql, (name, column)| sql.replace(name, column));
     let set = set
         .replace(
@@ -32,7 +32,7 @@ static UNNESTED: LazyLock<String> = LazyLock::new(|| {
         .replace("THEN session_key_at", "THEN i.session_key_at")
         .replace("WHEN session_key_tag", "WHEN i.session_key_tag")
         .replace("= login_count + 1", "= i.login_count + 1")
-        .replace("COALESCE(v.unionid, unionid)", "COALESCE(v.unionid, i.unionid)")
+        .replace(", unionid)", ", i.unionid)")
         .replace("WHERE appid", "FROM v WHERE i.appid")
         .replace("AND openid", "AND i.openid");
     format!(
@@ -61,7 +61,8 @@ pub(super) fn postgres(values: [Value; 7]) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, POSTGRES.as_str(), values)
 }
 
-/// For PostgreSQL, of many logins: a list for each of [`NAMES`]. `number` counts them from 1.
+/// For PostgreSQL, of many logins: a list for each of [`NAMES`], in which no unionid is an empty one, since SeaORM's lists hold
+/// no NULL. `number` counts them from 1.
 pub(super) fn unnested(columns: Vec<Value>) -> Statement {
     Statement::from_sql_and_values(DbBackend::Postgres, UNNESTED.as_str(), columns)
 }

@@ -51,14 +51,22 @@ pub struct Store {
     firsts: Gather<Fresh, Outcome<()>>,
 }
 
-/// Batches at once. SQLite has one writer; elsewhere a second one keeps the database busy while the first is on its way.
-const LANES: usize = 2;
+/// Batches at once. SQLite has one writer. On PostgreSQL a batch is one statement, and a second one keeps the database busy
+/// while the first is on its way. On MySQL it is a trip for each login, so that more of them pay.
+fn lanes(backend: DbBackend) -> usize {
+    match backend {
+        DbBackend::Sqlite => 1,
+        DbBackend::Postgres => 2,
+        _ => 6,
+    }
+}
+
 /// Logins in a batch.
 const BATCH: usize = 64;
 
 impl Store {
     fn over(write: DatabaseConnection, read: DatabaseConnection) -> Self {
-        let lanes = if write.get_database_backend() == DbBackend::Sqlite { 1 } else { LANES };
+        let lanes = lanes(write.get_database_backend());
         let (first, second) = (write.clone(), write.clone());
         Self {
             touches: Gather::start(lanes, BATCH, move |touches| login::batch::touch(first.clone(), touches)),

@@ -11,6 +11,7 @@ use crate::clock::{Timestamp, is_younger};
 use crate::error::Result;
 use crate::secret::AccessToken;
 use crate::store::Status;
+use crate::tokens::Claims;
 
 /// How long a user's standing is believed: so late may another replica's logout, disabling or closing be seen here.
 pub(super) const FRESH: Duration = Duration::from_secs(5);
@@ -52,22 +53,28 @@ pub struct Passed {
     pub expires: Timestamp,
 }
 
-/// Who the token is of, if it counts.
-pub async fn pass(rooms: &Rooms, token: &AccessToken) -> Result<Passed> {
+/// Who the token is of, if it counts; none where the database has to be asked first.
+pub fn known(rooms: &Rooms, token: &AccessToken) -> Result<Option<Passed>> {
     let now = rooms.now();
     // The signature first: what isn't ours never reaches the database.
     let (user, claims) = session::read(rooms, token, now)?;
-    let standing = match rooms.standings.0.get(&user).filter(|known| is_younger(known.read, FRESH, now)) {
-        Some(known) => known,
-        None => {
-            let found = rooms.store.find_user(user, &claims.client_id).await?.ok_or_else(session::unknown)?;
-            let (status, tokens_not_before) = (found.status, found.tokens_not_before);
-            let standing = Standing { status, tokens_not_before, read: now };
-            rooms.standings.0.insert(user, standing);
-            standing
-        }
-    };
-    session::counts(&claims, standing.status, standing.tokens_not_before)?;
+    let known = rooms.standings.0.get(&user).filter(|known| is_younger(known.read, FRESH, now));
+    known.map(|standing| passed(user, &claims, standing)).transpose()
+}
+
+/// Who the token is of, if it counts.
+pub async fn pass(rooms: &Rooms, token: &AccessToken) -> Result<Passed> {
+    let now = rooms.now();
+    let (user, claims) = session::read(rooms, token, now)?;
+    let found = rooms.store.find_user(user, &claims.client_id).await?.ok_or_else(session::unknown)?;
+    let (status, tokens_not_before) = (found.status, found.tokens_not_before);
+    let standing = Standing { status, tokens_not_before, read: now };
+    rooms.standings.0.insert(user, standing);
+    passed(user, &claims, standing)
+}
+
+fn passed(user: Uuid, claims: &Claims, standing: Standing) -> Result<Passed> {
+    session::counts(claims, standing.status, standing.tokens_not_before)?;
     let expires = Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX);
     Ok(Passed { user, app: claims.client_id.clone(), expires })
 }

@@ -3,6 +3,8 @@
 //! Owns every SQL statement, on SQLite, PostgreSQL and MySQL/MariaDB alike, and what a constraint's refusal means.
 //! Refuses to decide policy, to see an unsealed session_key, and to run migrations (`cli::migrate` does).
 
+use std::sync::atomic::AtomicU32;
+
 use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
@@ -49,6 +51,8 @@ pub struct Store {
     touches: Gather<Touch, Outcome<Option<(User, Uuid)>>>,
     /// First logins.
     firsts: Gather<Fresh, Outcome<()>>,
+    /// How often it was asked to forget what nobody misses.
+    tidied: AtomicU32,
 }
 
 /// Batches at once. SQLite has one writer. On PostgreSQL a batch is one statement, and a second one keeps the database busy
@@ -71,6 +75,7 @@ impl Store {
         Self {
             touches: Gather::start(lanes, BATCH, move |touches| login::batch::touch(first.clone(), touches)),
             firsts: Gather::start(lanes, BATCH, move |fresh| login::batch::make(second.clone(), fresh)),
+            tidied: AtomicU32::new(0),
             write,
             read,
         }

@@ -1,7 +1,7 @@
 //! Wrong passwords, counted for all replicas together. What a count becomes is the caller's to say; here it is said and
 //! written in one transaction, so that sixty-four tries at once are sixty-four tries.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::Ordering;
 
 use entity::attempts;
 use sea_orm::{
@@ -76,8 +76,7 @@ impl Store {
     pub async fn tidy_attempts(&self, now: Timestamp) -> Result<()> {
         const EVERY: u32 = 1000;
         const MOST: u64 = 5000;
-        static CALLS: AtomicU32 = AtomicU32::new(0);
-        if !CALLS.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
+        if !self.tidied.fetch_add(1, Ordering::Relaxed).is_multiple_of(EVERY) {
             return Ok(());
         }
         use attempts::Column as C;

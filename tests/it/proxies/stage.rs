@@ -35,7 +35,7 @@ pub(super) struct Stage {
     pub(super) old: Value,
     /// The key that signs and the one that will, P-256 and RSA.
     pub(super) pems: [String; 2],
-    gateway: JoinHandle<()>,
+    gateway: Gateway,
     pub(super) proxy: SocketAddr,
     _process: Process,
     _folder: tempfile::TempDir,
@@ -77,6 +77,17 @@ impl Answer {
     }
 }
 
+/// What it runs on, apart from the test, so that all its connections can be ended at once.
+struct Gateway(Option<tokio::runtime::Runtime>);
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
 impl Stage {
     pub(super) async fn behind(proxy: Proxy) -> Self {
         // Begun three hours ago, so that a token of then has expired; a second key signs in ten minutes.
@@ -87,7 +98,10 @@ impl Stage {
         world.clock.turn(Duration::from_secs(3 * 3600));
         let old = world.login("alice").await;
 
-        let (gateway, gateway_task) = serve(wxgate::http::public(world.app.clone())).await;
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let router = wxgate::http::public(world.app.clone());
+        let (gateway, _) = runtime.spawn(serve(router)).await.unwrap();
         let (service, _) = serve(Router::new().fallback(echo)).await;
         let place = free_port().await;
         let folder = tempfile::tempdir().unwrap();
@@ -97,7 +111,7 @@ impl Stage {
             expired,
             old,
             pems,
-            gateway: gateway_task,
+            gateway: Gateway(Some(runtime)),
             proxy: place,
             _process: process,
             _folder: folder,
@@ -143,10 +157,10 @@ impl Stage {
         panic!("{last:?}");
     }
 
-    /// The gateway's address answers no more.
+    /// The gateway answers no more, on the connections that the proxy has kept to it neither.
     pub(super) async fn close_gateway(&mut self) {
-        self.gateway.abort();
-        let _ = (&mut self.gateway).await;
+        let runtime = self.gateway.0.take().unwrap();
+        tokio::task::spawn_blocking(move || runtime.shutdown_timeout(Duration::from_secs(10))).await.unwrap();
     }
 }
 

@@ -70,6 +70,7 @@ pub async fn unbind(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<Sessio
     let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     let app = rooms.wechat.app(Some(&caller.app), None)?;
     let unbound = try_unbind(rooms, caller).await;
+    rooms.standings.forget(caller.user.id);
     audit::write("unbind", Who::User(caller.user.id), origin, &unbound);
     let (user, way, at) = unbound?;
     session::open(rooms, app, &user, way, matches!(way, Way::Wechat(_)), at)
@@ -130,7 +131,8 @@ async fn try_register(rooms: &Rooms, credentials: &Credentials, by_code: &ByCode
 
 /// Erases the person, frees their identities, and ends their tokens. The next login is a new user.
 pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
-    let closed = rooms.store.close_user(caller.user.id, rooms.now()).await;
+    let closed = rooms.store.close_user(caller.user.id, rooms.now().max(caller.issued)).await;
+    rooms.standings.forget(caller.user.id);
     let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     audit::write("close", Who::User(caller.user.id), origin, &closed);
     closed

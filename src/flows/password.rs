@@ -112,6 +112,7 @@ pub async fn change(
 ) -> Result<Session> {
     let origin = Origin { app: Some(&caller.app), ip: Some(ip), ..Origin::default() };
     let changed = try_change(rooms, caller, old, new).await;
+    rooms.standings.forget(caller.user.id);
     audit::write("password_change", Who::User(caller.user.id), origin, &changed);
     changed
 }
@@ -131,7 +132,8 @@ async fn try_change(rooms: &Rooms, caller: &Caller, old: &Password, new: &Passwo
     }
     counted.acquit(rooms, now).await?;
     let hash = hash(rooms, new).await?;
-    let now = rooms.now();
+    // The caller's own token ends too, and the new one counts, where a replica's clock was ahead of this one.
+    let now = session::counts_from(&account.user, rooms.now().max(caller.issued));
     if !rooms.store.set_password(user.id, Some(&account.hash), &hash, now).await? {
         return Err(Error::from(Code::Busy).because("the password was changed meanwhile"));
     }

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::user::{Profile, Status, profile_columns};
+use super::user::{Profile, Status, ends, profile_columns};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -22,6 +22,7 @@ impl Store {
         // The user first, as a login does: two that take the rows in one order never wait for each other.
         users::Entity::update_many()
             .set(erased(now))
+            .col_expr(users::Column::TokensNotBefore, ends(now))
             .filter(users::Column::Id.eq(id))
             .exec(&transaction)
             .await?;
@@ -42,7 +43,6 @@ pub(super) fn erased(now: Timestamp) -> users::ActiveModel {
         phone: Set(None),
         phone_index: Set(None),
         status: Set(Status::Closed.number()),
-        tokens_not_before: Set(Some(now.as_millisecond())),
         updated_at: Set(now.as_millisecond()),
         ..profile_columns(&Profile::default())
     }

@@ -11,7 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::close::erased;
-use super::user::{Profile, Status, profile_columns};
+use super::user::{Profile, Status, ends, profile_columns};
 use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::Result;
@@ -99,7 +99,11 @@ async fn merge_in(transaction: &DatabaseTransaction, merge: &Merge) -> std::resu
     }
     // `from` lets go of what is unique before `into` takes it.
     let by_id = |id: Uuid| users::Entity::update_many().filter(users::Column::Id.eq(id));
-    by_id(from.id).set(erased(merge.now)).exec(transaction).await?;
+    by_id(from.id)
+        .set(erased(merge.now))
+        .col_expr(users::Column::TokensNotBefore, ends(merge.now))
+        .exec(transaction)
+        .await?;
     by_id(into.id).set(enriched(into, from, merge)).exec(transaction).await?;
     let moved = match &merge.by {
         By::Operator => move_all(transaction, merge).await?,

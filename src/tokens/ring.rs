@@ -48,6 +48,15 @@ impl Ring {
             config.keys.iter().enumerate().filter(|(_, key)| !key.pem.expose().is_empty() && !key.revoked);
         for (at, each) in given {
             let name = format!("tokens.keys[{at}].file");
+            if config.keys.iter().any(|other| other.revoked && other.file == each.file) {
+                // Which of the two is meant decides whether a stolen key signs.
+                let text = format!(
+                    "{} is listed a second time with revoked = true: to revoke it, take these lines off",
+                    each.file.display()
+                );
+                problems.push(Problem::new(name, text));
+                continue;
+            }
             match SigningKey::from_pem(&each.pem, &each.phrase) {
                 Ok(key) if listed.contains_key(key.kid()) => {
                     problems.push(Problem::new(name, "is the same key as another in the list"));

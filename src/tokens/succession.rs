@@ -23,6 +23,10 @@ pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: 
         let before = old.listed.get(kid).filter(|_| known.contains(&kid.as_str()));
         listed.since = before.map_or(now, |before| before.since);
     }
+    let back = revoked_yet_listed(old, new, config);
+    if !back.is_empty() {
+        return back;
+    }
     let idle = idle_emergency(old, new, now);
     if !idle.is_empty() {
         // What else would be said comes of it.
@@ -30,6 +34,22 @@ pub(super) fn succeed(old: &Ring, new: &mut Ring, config: &config::Tokens, now: 
     }
     let problems = dropped(old, new, config, now);
     problems.into_iter().chain(unseen(old, new, config, now)).collect()
+}
+
+/// Keys that are revoked by the file they were read from, and listed again by another: a copy of it would go on signing.
+fn revoked_yet_listed(old: &Ring, new: &Ring, config: &config::Tokens) -> Vec<Problem> {
+    let revoked = |listed: &Listed| config.keys.iter().any(|each| each.revoked && each.file == listed.file);
+    let gone = old.listed.iter().filter(|(_, listed)| revoked(listed));
+    let back = gone.filter_map(|(kid, old)| Some((new.listed.get(kid)?, old)));
+    back.map(|(listed, old)| {
+        let text = format!(
+            "{} holds the same key as {}, which is revoked: take its lines off as well",
+            listed.file.display(),
+            old.file.display()
+        );
+        Problem::new(format!("tokens.keys[{}].file", listed.at), text)
+    })
+    .collect()
 }
 
 /// New keys for an emergency that would not sign, because another key's sign_from is later: the one before the stolen one

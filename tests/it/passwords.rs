@@ -16,7 +16,7 @@ use crate::world::{Kind, World};
 const PASSWORD: &str = "correct horse battery";
 
 impl World {
-    async fn type_password(&self, username: &str, password: &str) -> crate::world::Answer {
+    pub(crate) async fn type_password(&self, username: &str, password: &str) -> crate::world::Answer {
         self.post("/v1/login/password", &json!({ "username": username, "password": password })).await
     }
 

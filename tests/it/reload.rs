@@ -111,6 +111,23 @@ async fn a_key_whose_tokens_still_count_can_not_be_dropped_but_can_be_revoked() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_revoked_and_listed_all_the_same_is_refused_whichever_way_it_came_about() {
+    let world = with_second_key().await;
+    let new = "{ file = \"second.pem\", sign_from = 2026-11-01T02:26:40Z, emergency = true }";
+    // Appended, instead of put to its lines.
+    let twice = reload(&world, &format!("{FIRST}, {new}, {{ file = \"first.pem\", revoked = true }}"));
+    assert!(twice.unwrap_err().contains("listed a second time with revoked = true"));
+    // A copy of it.
+    std::fs::copy(world.folder().join("first.pem"), world.folder().join("copy.pem")).unwrap();
+    let copied = format!("{{ file = \"first.pem\", revoked = true }}, {{ file = \"copy.pem\" }}, {new}");
+    let copied = reload(&world, &copied).unwrap_err();
+    assert!(copied.contains("copy.pem holds the same key as") && copied.contains("revoked"), "{copied}");
+    let session = world.login("alice").await;
+    assert_eq!(reload(&world, &format!("{{ file = \"first.pem\", revoked = true }}, {new}")), Ok(false));
+    assert_eq!(me(&world, &session).await, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_column_key_opens_first_and_seals_later_and_an_id_means_one_key() {
     let world = World::on(Kind::Sqlite).await;
     for name in ["k2.key", "other.key"] {

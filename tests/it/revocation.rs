@@ -87,6 +87,46 @@ on_each_database! {
     }
 }
 
+on_each_database! {
+    async fn closing_and_a_new_password_hold_against_a_replica_whose_clock_was_ahead(kind: Kind) {
+        let world = World::on(kind).await;
+        let (store, now) = (&world.app.rooms.store, world.app.rooms.now());
+        let ahead = wxgate::clock::after(now, Duration::from_secs(2));
+        let id = |session: &Value| -> Uuid { session["userInfo"]["userId"].as_str().unwrap().parse().unwrap() };
+
+        let user = id(&world.login("alice").await);
+        store.end_tokens(user, ahead).await.unwrap();
+        store.close_user(user, now).await.unwrap();
+        let ended = world.get("/v1/revocations", &[]).await.status(200).json();
+        let ended = ended.as_array().unwrap().iter().find(|entry| entry["sub"] == user.to_string()).unwrap();
+        assert_eq!(ended["notBeforeMs"], ahead.as_millisecond() + 1, "the end stays where it was");
+
+        let account = world.add_account("xiaoming", "correct horse battery").await;
+        store.end_tokens(account.parse().unwrap(), ahead).await.unwrap();
+        let before = world.type_password("xiaoming", "correct horse battery").await.status(200).json();
+        let change = json!({ "oldPassword": "correct horse battery", "newPassword": "another horse battery" });
+        let after = world.ask("PUT", "/v1/me/password", &before, change).await.status(200).json();
+        world.ask("GET", "/v1/me", &before, Value::Null).await.refused(401, "token_invalid");
+        world.ask("GET", "/v1/me", &after, Value::Null).await.status(200);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn authz_knows_at_once_of_what_this_gateway_itself_has_ended() {
+    let world = World::on(Kind::Sqlite).await;
+    let session = world.login("alice").await;
+    world.ask("GET", "/authz", &session, Value::Null).await.status(200);
+    world.ask("DELETE", "/v1/me", &session, Value::Null).await.status(204);
+    world.ask("GET", "/authz", &session, Value::Null).await.refused(401, "token_invalid");
+
+    world.add_account("xiaoming", "correct horse battery").await;
+    let session = world.type_password("xiaoming", "correct horse battery").await.status(200).json();
+    world.ask("GET", "/authz", &session, Value::Null).await.status(200);
+    let change = json!({ "oldPassword": "correct horse battery", "newPassword": "another horse battery" });
+    world.ask("PUT", "/v1/me/password", &session, change).await.status(200);
+    world.ask("GET", "/authz", &session, Value::Null).await.refused(401, "token_invalid");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn litemalls_logout_ends_the_token_too() {
     let world = World::on(Kind::Sqlite).await;

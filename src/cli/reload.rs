@@ -135,5 +135,5 @@ fn refused(problems: &[Problem]) {
     for Problem { key, text } in problems {
         tracing::error!(setting = key, "not reloaded: {text}");
     }
-    tracing::error!("the keys of before serve on; mend the above, `wxgate config check` says if it will do");
+    tracing::error!("the keys of before serve on until the above is mended and the files change again");
 }

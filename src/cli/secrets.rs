@@ -166,7 +166,7 @@ fn advise(keys: &[Key], malformed: u64, json: bool) -> Outcome {
             "{malformed} values are no envelopes: somebody wrote to these columns"
         ))),
         (lost, _) => Err(Failure::Other(format!(
-            "sealed with keys that secrets.column_keys doesn't list: {}. List them again, or these people log in anew",
+            "sealed with keys that secrets.column_keys doesn't list: {}. List them again; without them these people log in anew, and their phone numbers are lost",
             lost.join(", ")
         ))),
     }

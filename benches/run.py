@@ -6,7 +6,6 @@ measures every contender once, in an order that changes; the table has the media
 
 import json
 import os
-import platform
 import re
 import shutil
 import signal
@@ -112,7 +111,6 @@ class Machine:
     def __init__(self, folder):
         self.folder = Path(folder)
         self.stub = Server("stub", [str(TARGET / "stub"), f"127.0.0.1:{(port := free_port())}"], port)
-        self.databases = {}
 
     def database(self, kind):
         """A fresh one, its address as wxgate wants it, and the pids whose time counts as its own."""

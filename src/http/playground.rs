@@ -29,8 +29,11 @@ pub struct Playground {
     /// The simulated WeChat's controls.
     pub wechat: Router,
     /// Makes a signing key and has the ring take it: one that signs at once, or one that is published first.
-    pub rotate: Arc<dyn Fn(bool) -> std::result::Result<(), String> + Send + Sync>,
+    pub rotate: Rotate,
 }
+
+/// Whether at once; what stood against it.
+type Rotate = Arc<dyn Fn(bool) -> std::result::Result<(), String> + Send + Sync>;
 
 /// Under `/dev`.
 pub(super) fn router(playground: Playground) -> Router<AppState> {
@@ -154,8 +157,6 @@ async fn keys(State(app): State<AppState>) -> Json<Plan> {
 struct NewKey {
     at_once: Option<bool>,
 }
-
-type Rotate = Arc<dyn Fn(bool) -> std::result::Result<(), String> + Send + Sync>;
 
 /// `POST /dev/api/keys {at_once}`
 async fn new_key(

@@ -3,8 +3,8 @@
 
 use entity::{identities, users};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait as _, ConnectionTrait as _, DbBackend, DbErr, EntityTrait as _,
-    FromQueryResult as _, QueryFilter as _, QueryOrder as _, Statement, TransactionTrait as _,
+    ActiveValue::Set, ColumnTrait as _, DbErr, EntityTrait as _, QueryFilter as _, QueryOrder as _,
+    TransactionTrait as _,
 };
 use uuid::Uuid;
 
@@ -133,33 +133,7 @@ impl Store {
 
     /// Updates the identity, if there is one, and reads its user.
     async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<(User, Uuid)>, DbErr> {
-        let backend = self.backend();
-        let row = match backend {
-            DbBackend::Postgres => self.write.query_one_raw(statements::postgres(values(login))).await?,
-            DbBackend::Sqlite => {
-                let Some(touched) = self.write.query_one_raw(statements::sqlite(values(login))).await? else {
-                    return Ok(None);
-                };
-                let (user, identity): (Uuid, Uuid) =
-                    (touched.try_get("", "user_id")?, touched.try_get("", "id")?);
-                let sql = "SELECT u.*, ? AS identity_id FROM users u WHERE u.id = ?";
-                let values = [identity.into(), user.into()];
-                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
-            }
-            _ => {
-                if self.write.execute_raw(statements::mysql(values(login))).await?.rows_affected() == 0 {
-                    return Ok(None);
-                }
-                let sql = "SELECT u.*, i.id AS identity_id FROM identities i JOIN users u ON u.id = i.user_id \
-                           WHERE i.appid = ? AND i.openid = ?";
-                let values = [login.app.into(), login.openid.expose().into()];
-                self.write.query_one_raw(Statement::from_sql_and_values(backend, sql, values)).await?
-            }
-        };
-        let Some(row) = row else { return Ok(None) };
-        let user =
-            User::from_row(users::Model::from_query_result(&row, "")?, Some(login.at.as_millisecond()));
-        Ok(Some((user, row.try_get("", "identity_id")?)))
+        Ok(batch::touch_each_once(&self.write, &[&touch(login)]).await?.remove(&0))
     }
 
     /// Makes user and identity together, or finds that somebody was faster.

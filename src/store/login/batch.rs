@@ -1,7 +1,7 @@
 //! Logins of one batch, written by one commit. What a batch can't decide, a lost race or a row that the database refuses,
 //! each of its logins decides alone afterwards, as if there had been no batch.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use entity::{identities, users};
 use sea_orm::sea_query::ArrayType;
@@ -16,7 +16,6 @@ use super::super::user::User;
 use super::statements::{self, NAMES};
 
 /// A returning user's login, to be written.
-#[derive(Clone)]
 pub(in super::super) struct Touch {
     pub(super) app: String,
     pub(super) openid: String,
@@ -27,7 +26,6 @@ pub(in super::super) struct Touch {
 }
 
 /// A first login's rows.
-#[derive(Clone)]
 pub(in super::super) struct Fresh {
     pub(super) user: users::Model,
     pub(super) identity: identities::ActiveModel,
@@ -53,7 +51,7 @@ pub(in super::super) async fn touch(
     // One row is written once a statement: who logs in twice in one batch goes in the next pass.
     while !left.is_empty() {
         let mut now: Vec<usize> = Vec::with_capacity(left.len());
-        let mut seen = std::collections::HashSet::with_capacity(left.len());
+        let mut seen = HashSet::with_capacity(left.len());
         left.retain(|at| {
             let first = seen.insert((&touches[*at].app, &touches[*at].openid));
             if first {
@@ -89,7 +87,12 @@ fn failed<T>(error: &DbErr) -> Outcome<T> {
 
 type Found = HashMap<usize, (User, Uuid)>;
 
-async fn touch_each_once(database: &DatabaseConnection, touches: &[&Touch]) -> Result<Found, DbErr> {
+/// Of these, no two of one identity: in one transaction, or one statement. By their place in the list; one that is missing is
+/// nobody's yet.
+pub(super) async fn touch_each_once(
+    database: &DatabaseConnection,
+    touches: &[&Touch],
+) -> Result<Found, DbErr> {
     let backend = database.get_database_backend();
     if backend == DbBackend::Postgres {
         let rows = database.query_all_raw(statements::unnested(columns(touches))).await?;
@@ -121,7 +124,8 @@ async fn touch_each_once(database: &DatabaseConnection, touches: &[&Touch]) -> R
 }
 
 fn columns(touches: &[&Touch]) -> Vec<Value> {
-    let kinds = [
+    // In the order of `NAMES`.
+    let kinds: [ArrayType; NAMES.len()] = [
         ArrayType::Bytes,
         ArrayType::BigInt,
         ArrayType::Bytes,
@@ -138,7 +142,6 @@ fn columns(touches: &[&Touch]) -> Vec<Value> {
         let values = values.collect();
         Value::Array(kind, Some(Box::new(values)))
     };
-    debug_assert_eq!(kinds.len(), NAMES.len());
     kinds.into_iter().enumerate().map(column).collect()
 }
 
@@ -150,7 +153,7 @@ fn found(row: &QueryResult, touches: &[&Touch]) -> Result<(usize, (User, Uuid)),
     Ok((place, (user, row.try_get("", "identity_id")?)))
 }
 
-/// Text of a list of this many placeholders; lists grow by doubling, so that few statements are prepared.
+/// The list, its last item repeated up to a power of two: so few lengths, so few statements to prepare.
 fn rounded<T: Clone>(list: &[T]) -> Vec<T> {
     let mut list = list.to_vec();
     if let Some(last) = list.last().cloned() {

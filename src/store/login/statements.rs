@@ -7,59 +7,42 @@ use sea_orm::{DbBackend, Statement, Value};
 use super::Login;
 
 /// SET reads the row as it was, except on MySQL, which goes from left to right: in this order all three agree.
-/// The key before the last is kept only when the new one really is another.
-const SET: &str = "SET previous_session_key = CASE WHEN session_key_tag = {tag} THEN previous_session_key ELSE session_key END, \
-     session_key_at = CASE WHEN session_key_tag = {tag} THEN session_key_at ELSE {at} END, \
+/// The key before the last is kept only when the new one really is another. `{row}` says whose a column is, where there are two
+/// that have it.
+const SET: &str = "SET previous_session_key = CASE WHEN {row}session_key_tag = {tag} THEN {row}previous_session_key \
+     ELSE {row}session_key END, \
+     session_key_at = CASE WHEN {row}session_key_tag = {tag} THEN {row}session_key_at ELSE {at} END, \
      session_key = {key}, session_key_tag = {tag}, last_login_at = {at}, last_login_ip = {ip}, \
-     login_count = login_count + 1, unionid = COALESCE({unionid}, unionid) WHERE appid = {app} AND openid = {openid}";
+     login_count = {row}login_count + 1, unionid = COALESCE({unionid}, {row}unionid)";
+const WHERE: &str = "WHERE {row}appid = {app} AND {row}openid = {openid}";
 
-static POSTGRES: LazyLock<String> = LazyLock::new(|| {
-    format!(
-        "WITH touched AS (UPDATE identities {} RETURNING user_id, id) \
-         SELECT u.*, touched.id AS identity_id FROM touched JOIN users u ON u.id = touched.user_id",
-        numbered("$")
-    )
-});
 static UNNESTED: LazyLock<String> = LazyLock::new(|| {
-    // The values are columns of `v` here, and the row's own columns need saying whose they are.
     let columns = ["v.tag", "v.at", "v.key", "v.ip", "NULLIF(v.unionid, '')", "v.app", "v.openid"];
-    let set = NAMES.iter().zip(columns).fold(SET.to_owned(), |sql, (name, column)| sql.replace(name, column));
-    let set = set
-        .replace(
-            "THEN previous_session_key ELSE session_key END",
-            "THEN i.previous_session_key ELSE i.session_key END",
-        )
-        .replace("THEN session_key_at", "THEN i.session_key_at")
-        .replace("WHEN session_key_tag", "WHEN i.session_key_tag")
-        .replace("= login_count + 1", "= i.login_count + 1")
-        .replace(", unionid)", ", i.unionid)")
-        .replace("WHERE appid", "FROM v WHERE i.appid")
-        .replace("AND openid", "AND i.openid");
+    let update = format!("UPDATE identities i {SET} FROM v {WHERE}").replace("{row}", "i.");
+    let update = NAMES.iter().zip(columns).fold(update, |sql, (name, column)| sql.replace(name, column));
     format!(
         "WITH v AS (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[], \
          $7::text[]) WITH ORDINALITY AS t (tag, at, key, ip, unionid, app, openid, number)), \
-         touched AS (UPDATE identities i {set} RETURNING v.number, i.user_id, i.id) \
+         touched AS ({update} RETURNING v.number, i.user_id, i.id) \
          SELECT u.*, touched.id AS identity_id, touched.number FROM touched JOIN users u ON u.id = touched.user_id"
     )
 });
-static SQLITE: LazyLock<String> =
-    LazyLock::new(|| format!("UPDATE identities {} RETURNING user_id, id", numbered("?")));
-static MYSQL: LazyLock<String> = LazyLock::new(|| {
-    NAMES.iter().fold(format!("UPDATE identities {SET}"), |sql, name| sql.replace(name, "?"))
+static SQLITE: LazyLock<String> = LazyLock::new(|| {
+    let numbers = NAMES.iter().enumerate();
+    numbers.fold(alone() + " RETURNING user_id, id", |sql, (at, name)| {
+        sql.replace(name, &format!("?{}", at + 1))
+    })
 });
+static MYSQL: LazyLock<String> =
+    LazyLock::new(|| NAMES.iter().fold(alone(), |sql, name| sql.replace(name, "?")));
+
+/// Of one login.
+fn alone() -> String {
+    format!("UPDATE identities {SET} {WHERE}").replace("{row}", "")
+}
 
 /// What a statement's values stand for.
 pub(super) const NAMES: [&str; 7] = ["{tag}", "{at}", "{key}", "{ip}", "{unionid}", "{app}", "{openid}"];
-
-fn numbered(mark: &str) -> String {
-    let numbers = NAMES.iter().enumerate();
-    numbers.fold(SET.to_owned(), |sql, (at, name)| sql.replace(name, &format!("{mark}{}", at + 1)))
-}
-
-/// For PostgreSQL: updates and reads in one.
-pub(super) fn postgres(values: [Value; 7]) -> Statement {
-    Statement::from_sql_and_values(DbBackend::Postgres, POSTGRES.as_str(), values)
-}
 
 /// For PostgreSQL, of many logins: a list for each of [`NAMES`], in which no unionid is an empty one, since SeaORM's lists hold
 /// no NULL. `number` counts them from 1.

@@ -207,11 +207,11 @@ def wait_ready(server):
     raise SystemExit(f"{server.name} answers no login: see target/bench/{server.name}.log")
 
 
-def measure(contender, machine, address, database_pids, connections=CONNECTIONS, seconds=SECONDS, first=False):
+def measure(contender, machine, address, database_pids, connections=CONNECTIONS, seconds=SECONDS):
     server = start(contender, machine, address)
     wait_ready(server)
     idle = memory(server.pids())
-    environment = {"PEOPLE": str(PEOPLE), "FIRST": "1" if first else "0"}
+    environment = {"PEOPLE": str(PEOPLE)}
     wrk("login.lua", server.url, connections, 2, environment)
     pids, theirs = server.pids(), database_pids()
     before, base = cpu(pids), cpu(theirs)
@@ -223,13 +223,13 @@ def measure(contender, machine, address, database_pids, connections=CONNECTIONS,
     return result
 
 
-def in_turns(contenders, machine, kind, first=False):
+def in_turns(contenders, machine, kind):
     address, database_pids = machine.database(kind)
     seed(machine, address)
     results = {name: [] for name in contenders}
     for turn in range(ROUNDS):
         for name in contenders if turn % 2 == 0 else list(reversed(contenders)):
-            result = measure(name, machine, address, database_pids, first=first)
+            result = measure(name, machine, address, database_pids)
             if result["bad"]:
                 print(f"  {name}: {result['bad']} requests were not answered well", file=sys.stderr)
             results[name].append(result)

@@ -31,10 +31,10 @@ struct Offline {
 }
 
 /// What came of a reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reloaded {
-    /// Something else than keys differs, and waits for a restart.
-    pub wants_restart: bool,
+    /// The settings besides keys that differ, by name: they wait for a restart.
+    pub waiting: Vec<String>,
 }
 
 /// Why an App can't be built.
@@ -95,7 +95,7 @@ impl App {
     }
 
     /// Takes the keys of another configuration, signing keys and column keys, in place of those in force: all of them or,
-    /// if anything stands against them, none. Says whether something else differs, which only a restart brings.
+    /// if anything stands against them, none. Says what else differs, which only a restart brings.
     pub fn reload(&self, next: &Config) -> Result<Reloaded, Vec<Problem>> {
         let rooms = &self.rooms;
         let tokens = config::Tokens { keys: next.tokens.keys.clone(), ..self.config.tokens.clone() };
@@ -106,10 +106,7 @@ impl App {
             }
             (ring, keys) => return Err([ring.err(), keys.err()].into_iter().flatten().flatten().collect()),
         }
-        let mut alike = self.config.clone();
-        alike.tokens.keys.clone_from(&next.tokens.keys);
-        alike.secrets.column_keys.clone_from(&next.secrets.column_keys);
-        Ok(Reloaded { wants_restart: alike.show() != next.show() })
+        Ok(Reloaded { waiting: self.config.differences(next) })
     }
 
     /// Everything that can be said of a configuration without asking anybody: keys read and tested, none missing.

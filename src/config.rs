@@ -16,6 +16,7 @@ use crate::secret::{AppSecret, ConfigSecret};
 
 pub(crate) mod bounded;
 pub(crate) mod check;
+mod differ;
 mod files;
 mod keys;
 mod layers;

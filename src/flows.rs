@@ -26,6 +26,7 @@ pub mod profile;
 pub mod reseal;
 pub mod revoke;
 pub mod session;
+mod single_flight;
 pub mod username;
 pub mod wechat_session;
 

@@ -39,7 +39,12 @@ pub fn numbers() -> String {
 pub fn reloaded(done: bool) {
     metrics::counter!("wxgate_reloads_total", "outcome" => if done { "done" } else { "refused" })
         .increment(1);
-    metrics::gauge!("wxgate_reload_failing").set(if done { 0.0 } else { 1.0 });
+    reload_failing(!done);
+}
+
+/// Whether the keys of before serve on because the configured ones can't be taken.
+pub fn reload_failing(failing: bool) {
+    metrics::gauge!("wxgate_reload_failing").set(if failing { 1.0 } else { 0.0 });
 }
 
 /// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,

@@ -23,7 +23,7 @@ class Bearer(HTTPBearer):
         if scheme.lower() != "bearer" or not token:
             raise HTTPException(401, {"code": "token_missing"}, {"WWW-Authenticate": "Bearer"})
         try:
-            key = self.keys.get_signing_key_from_jwt(token)
+            key = self.key(token)
             return jwt.decode(
                 token,
                 key,  # with its own alg: a PyJWK takes no other
@@ -34,9 +34,23 @@ class Bearer(HTTPBearer):
                 leeway=60,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
-        except jwt.PyJWKClientConnectionError:
-            # The token may well be good. A 401 would have every client log in again.
-            raise HTTPException(503, {"code": "keys_unavailable"}, {"Retry-After": "5"}) from None
         except jwt.PyJWTError as error:
             code = "token_expired" if isinstance(error, jwt.ExpiredSignatureError) else "token_invalid"
             raise HTTPException(401, {"code": code}, {"WWW-Authenticate": 'Bearer error="invalid_token"'}) from None
+
+    def key(self, token: str) -> jwt.PyJWK:
+        """The key that the token names."""
+        try:
+            # First the keys as such: the client says of a set without keys what it says of a kid that isn't in it.
+            self.keys.get_signing_keys()
+        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError):
+            raise self.later() from None
+        try:
+            return self.keys.get_signing_key_from_jwt(token)
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError):
+            raise self.later() from None
+
+    @staticmethod
+    def later() -> HTTPException:
+        """Without keys the token may well be good. A 401 would have every client log in again."""
+        return HTTPException(503, {"code": "keys_unavailable"}, {"Retry-After": "5"})

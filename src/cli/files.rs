@@ -41,6 +41,13 @@ pub(super) fn loose(paths: &[PathBuf]) -> Vec<&Path> {
     paths.iter().filter(open).map(PathBuf::as_path).collect()
 }
 
+/// Says in the log which of these secrets are [`loose`].
+pub(super) fn warn_of_loose(paths: &[PathBuf]) {
+    for path in loose(paths) {
+        tracing::warn!(file = %path.display(), "others can read or change this secret: chmod 600");
+    }
+}
+
 /// A new file that only its owner may read.
 pub(super) fn private_file(path: &Path, content: &str) -> Result<(), Failure> {
     let write = || {

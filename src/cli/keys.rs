@@ -7,8 +7,8 @@ use clap::Subcommand;
 
 use super::files::{loose, private_directory, private_file, signing_key};
 use super::{Failure, Outcome, clock, found, load};
-use crate::clock::{Timestamp, after, whole_seconds};
-use crate::config::Config;
+use crate::clock::{Timestamp, after, before, whole_seconds};
+use crate::config::{self, Config};
 use crate::tokens::{Planned, SLACK, Tokens};
 
 #[derive(Subcommand)]
@@ -97,8 +97,29 @@ fn check(config: &Config) -> Outcome {
     for path in loose(&config.files) {
         println!("warning: {} can be read or changed by others: chmod 600", path.display());
     }
+    for key in soon(&tokens.plan(), &config.tokens, now) {
+        println!(
+            "note: {} begins to sign sooner than tokens.verifier_cache and five minutes from now, which is right if it is \
+             published already",
+            key.file.display()
+        );
+    }
     println!("{} signs now", tokens.signer(now).unwrap_or_default());
     Ok(())
+}
+
+/// Keys whose turn comes so soon, or came so lately, that siblings may not have them yet, unless they were published before:
+/// what a running gateway publishes can't be seen from here.
+pub(super) fn soon<'p>(plan: &'p [Planned], config: &config::Tokens, now: Timestamp) -> Vec<&'p Planned> {
+    let lead = config.verifier_cache.saturating_add(SLACK);
+    let urgent = |key: &Planned| config.keys.iter().any(|each| each.emergency && each.file == key.file);
+    let soon = |key: &&'p Planned| {
+        let over = key.superseded.is_some_and(|superseded| superseded <= now);
+        key.signs.is_some_and(|signs| signs > before(now, lead) && signs < after(now, lead))
+            && !over
+            && !urgent(key)
+    };
+    plan.iter().filter(soon).collect()
 }
 
 fn plan(config: &Config) -> Outcome {

@@ -1,8 +1,8 @@
 //! Keys change while `wxgate serve` runs: on SIGHUP, and when a file that the configuration was read from changes.
 //!
 //! Files are read and compared rather than watched: secret mounts swap links and bind over, which inotify doesn't see. A
-//! configuration that won't do changes nothing; it is tried again when a file changes again, so that a file caught half
-//! written heals by itself.
+//! configuration that won't do changes nothing and is tried again at every look, so that a file caught half written heals by
+//! itself, and so does a key that came too early for what is published.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use aws_lc_rs::digest::{Context, SHA256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
+use super::files::warn_of_loose;
 use super::{Failure, inspect};
-use crate::app::App;
+use crate::app::{App, Reloaded};
 use crate::config::{Config, Problem, bounded};
 use crate::telemetry;
 
@@ -28,12 +29,14 @@ pub(super) struct Watched {
     file: Option<PathBuf>,
     keys: Vec<PathBuf>,
     content: [u8; 32],
+    /// The settings that stood against the last reload, as the log told; none: it was done.
+    refused: Vec<String>,
 }
 
 impl Watched {
     /// `config` as it was just read from `file`.
     pub(super) fn of(file: Option<PathBuf>, config: &Config) -> Self {
-        let mut watched = Self { file, keys: config.files.clone(), content: [0; 32] };
+        let mut watched = Self { file, keys: config.files.clone(), content: [0; 32], refused: Vec::new() };
         watched.content = watched.read();
         watched
     }
@@ -75,15 +78,16 @@ pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Sign
         let asked = tokio::select! { _ = hangups.recv() => true, _ = ticks.tick() => false };
         let app = app.clone();
         let mut turn = tokio::task::spawn_blocking(move || {
-            if watched.changed() || asked {
-                reload(&app, &mut watched);
+            let news = watched.changed() || asked;
+            if news || !watched.refused.is_empty() {
+                reload(&app, &mut watched, news);
             }
             watched
         });
         let outcome = match tokio::time::timeout(PATIENCE, &mut turn).await {
             Ok(outcome) => outcome,
             Err(_) => {
-                telemetry::reloaded(false);
+                telemetry::reload_failing(true);
                 tracing::error!(
                     "reading the configuration and its keys takes longer than half a minute: does their disk or mount answer? \
                      The keys of before serve on until it does"
@@ -92,7 +96,11 @@ pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Sign
             }
         };
         match outcome {
-            Ok(next) => watched = next,
+            Ok(next) => {
+                // Also after a look that took long and found nothing new.
+                telemetry::reload_failing(!next.refused.is_empty());
+                watched = next;
+            }
             Err(_) => {
                 tracing::error!(
                     "keys no longer reload after the panic above: restart this gateway, and report that line"
@@ -103,7 +111,8 @@ pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Sign
     }
 }
 
-fn reload(app: &App, watched: &mut Watched) {
+/// Takes what the files say. Without `news` it is the try after a refusal, of which the log tells only what is new.
+fn reload(app: &App, watched: &mut Watched, news: bool) {
     let (mut config, mut problems) = inspect(watched.file.as_deref());
     // Also of one that won't do: what is missing in it may come.
     if let Some(files) = config.as_ref().map(|config| &config.files).filter(|files| **files != watched.keys) {
@@ -113,27 +122,43 @@ fn reload(app: &App, watched: &mut Watched) {
         (config, problems) = inspect(watched.file.as_deref());
     }
     let taken = match config {
-        Some(config) if problems.is_empty() => app.reload(&config),
+        Some(config) if problems.is_empty() => app.reload(&config).map(|done| (config, done)),
         _ => Err(problems),
     };
-    telemetry::reloaded(taken.is_ok());
     match taken {
-        Ok(done) => {
-            let rooms = &app.rooms;
-            let now = rooms.now();
-            let published = rooms.tokens.published(now).keys().len();
-            tracing::info!(published, signs = rooms.tokens.signer(now), "keys reloaded");
-            if done.wants_restart {
-                tracing::warn!("other settings than keys differ as well: they take effect at the next start");
-            }
+        Ok((config, done)) => {
+            watched.refused.clear();
+            telemetry::reloaded(true);
+            told(app, &config, &done);
         }
-        Err(problems) => refused(&problems),
+        Err(problems) => {
+            let settings: Vec<String> = problems.iter().map(|problem| problem.key.clone()).collect();
+            if news || settings != watched.refused {
+                telemetry::reloaded(false);
+                refused(&problems);
+            }
+            watched.refused = settings;
+        }
     }
+}
+
+fn told(app: &App, config: &Config, done: &Reloaded) {
+    let rooms = &app.rooms;
+    let now = rooms.now();
+    let published = rooms.tokens.published(now).keys().len();
+    tracing::info!(published, signs = rooms.tokens.signer(now), "keys reloaded");
+    if !done.waiting.is_empty() {
+        let settings = done.waiting.join(", ");
+        tracing::warn!(settings, "these settings differ as well: they take effect at the next start");
+    }
+    warn_of_loose(&config.files);
 }
 
 fn refused(problems: &[Problem]) {
     for Problem { key, text } in problems {
         tracing::error!(setting = key, "not reloaded: {text}");
     }
-    tracing::error!("the keys of before serve on until the above is mended and the files change again");
+    tracing::error!(
+        "the keys of before serve on until the above is mended; it is tried again every few seconds"
+    );
 }

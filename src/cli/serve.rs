@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::files::loose;
+use super::files::warn_of_loose;
+use super::keys::soon;
 use super::{Failure, Outcome, asked_to_end, clock, listen, migrate, reload};
 use crate::app::App;
 use crate::config::Config;
@@ -29,8 +30,14 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
     }
     let app = Arc::new(App::build(config, clock).await?);
     announce(&app, &public_side, &internal_side);
-    for path in loose(&app.config.files) {
-        tracing::warn!(file = %path.display(), "others can read or change this secret: chmod 600");
+    warn_of_loose(&app.config.files);
+    for key in soon(&app.rooms.tokens.plan(), &app.config.tokens, app.rooms.now()) {
+        tracing::warn!(
+            file = %key.file.display(),
+            sign_from = key.signs.map(tracing::field::display),
+            "this key signs before siblings can have fetched it from this start on: if it wasn't published before, set its \
+             sign_from to tokens.verifier_cache and five minutes from now, or later"
+        );
     }
     tokio::spawn(reload::watch(app.clone(), watched, hangups));
     let served =

@@ -30,6 +30,7 @@ pub async fn bind(rooms: &Rooms, caller: &Caller, credentials: &Credentials, ip:
 /// `user`, who has come by WeChat, becomes part of `account`, whose password was right. Bound to it already: nothing to do.
 pub(super) async fn join(rooms: &Rooms, user: &User, account: &Proven, origin: Origin<'_>) -> Result<User> {
     let joined = try_join(rooms, user, account, origin.app.unwrap_or_default()).await;
+    rooms.standings.forget(user.id);
     audit::write("bind", Who::Into(user.id, account.user.id), origin, &joined);
     joined
 }
@@ -82,7 +83,8 @@ async fn try_unbind(rooms: &Rooms, caller: &Caller) -> Result<(User, Way, Timest
     }
     let mut ended = None;
     while let Some(identity) = decrypt::identity(rooms, caller).await? {
-        let now = rooms.now();
+        // As with logging out, the caller's own token may be issued a millisecond ahead.
+        let now = rooms.now().max(caller.issued);
         let unbind = Unbind { user: caller.user.id, identity: identity.id, new_user: rooms.new_id(now), now };
         let user = rooms.store.unbind(&unbind).await?.ok_or(Code::NotBound)?;
         if matches!(caller.way, Way::Wechat(_)) {
@@ -142,6 +144,7 @@ pub async fn close(rooms: &Rooms, caller: &Caller, ip: IpAddr) -> Result<()> {
 pub async fn merge(rooms: &Rooms, into: Uuid, from: Uuid) -> Result<Merged> {
     let merged = become_one(rooms, into, from, MergeBy::Operator).await?;
     if merged == Merged::Done {
+        rooms.standings.forget(from);
         audit::write("merge", Who::Into(from, into), Origin::default(), &Ok(()));
     }
     Ok(merged)

@@ -61,7 +61,8 @@ pub async fn set_password(rooms: &Rooms, user: &User, password: &Password) -> Re
     let username = user.username.as_deref().and_then(Username::of).ok_or(Code::NotBound)?;
     password::acceptable(rooms, "password", password, username.as_str())?;
     let hash = password::hash(rooms, password).await?;
-    let written = rooms.store.set_password(user.id, None, &hash, rooms.now()).await;
+    let written = rooms.store.set_password(user.id, None, &hash, end(user, rooms)).await;
+    rooms.standings.forget(user.id);
     let changed = written.and_then(|written| if written { Ok(()) } else { Err(Code::NotBound.into()) });
     audit::write("password_change", Who::User(user.id), Origin::default(), &changed);
     changed?;

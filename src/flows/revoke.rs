@@ -1,19 +1,19 @@
 //! Ends tokens before their time, and tells siblings whose have ended.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
-use tokio::sync::Mutex;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::audit::{self, Origin, Who};
 use super::session::{self, Caller};
+use super::single_flight::SingleFlight;
 use super::{Rooms, authz::FRESH};
 use crate::clock::{Timestamp, before, is_younger};
 use crate::error::{Code, Error, Result};
@@ -58,16 +58,29 @@ pub struct Revocations {
 
 /// The list as it was last read: however many siblings poll, the database is asked at most once in [`FRESH`].
 #[derive(Default)]
-pub struct Recent(Mutex<Option<(Timestamp, Arc<Revocations>)>>);
+pub struct Recent {
+    read: Mutex<Option<(Timestamp, Arc<Revocations>)>>,
+    asking: SingleFlight<(), Arc<Revocations>>,
+}
+
+impl Recent {
+    /// A panic while it was held has left nothing half written.
+    fn read(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<Revocations>)>> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// `GET /v1/revocations`: whose tokens ended so lately that one of them could still look good.
 pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
-    // Held while the database is asked: who comes meanwhile waits for the same answer.
-    let mut recent = rooms.recent.0.lock().await;
-    let now = rooms.now();
-    if let Some((_, list)) = recent.as_ref().filter(|(read, _)| is_younger(*read, FRESH, now)) {
-        return Ok(list.clone());
+    let (recent, now) = (&rooms.recent, rooms.now());
+    let fresh = recent.read().as_ref().filter(|(read, _)| is_younger(*read, FRESH, now)).cloned();
+    match fresh {
+        Some((_, list)) => Ok(list),
+        None => recent.asking.ask((), async || look_up(rooms, now).await).await,
     }
+}
+
+async fn look_up(rooms: &Rooms, now: Timestamp) -> Result<Arc<Revocations>> {
     let since = before(now, rooms.tokens.ttl().saturating_add(LEEWAY));
     let ended = rooms.store.ended_since(since).await?;
     let list: Vec<_> = ended
@@ -81,6 +94,6 @@ pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
     let json = serde_json::to_vec(&list).map_err(|_| Error::from(Code::Internal).because("a list of ids"))?;
     let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &json).as_ref()[..12]));
     let list = Arc::new(Revocations { json, etag });
-    *recent = Some((now, list.clone()));
+    *rooms.recent.read() = Some((now, list.clone()));
     Ok(list)
 }

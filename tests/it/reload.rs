@@ -26,7 +26,7 @@ fn reload(world: &World, list: &str) -> Result<bool, String> {
         problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     };
     let config = config::load(&Layers { file: Some(file), ..Layers::default() }).map_err(told)?;
-    world.app.reload(&config).map(|done| done.wants_restart).map_err(told)
+    world.app.reload(&config).map(|done| !done.waiting.is_empty()).map_err(told)
 }
 
 async fn with_second_key() -> World {
@@ -380,8 +380,17 @@ async fn a_set_of_keys_that_wont_do_changes_nothing_says_why_and_the_next_good_o
     }
     // Without a signal: the files are looked at.
     edit(folder.path(), "audience = [\"api\"]", "audience = [\"api\", \"pay\"]");
-    serve.wait_for("take effect at the next start");
+    let waits = serve.wait_for("take effect at the next start");
+    assert!(waits.contains("\"tokens.audience\""), "{waits}");
+    // A secret that was replaced is no key that was reloaded, and one that others can read is said to be.
+    std::fs::write(folder.path().join("keys/wx0123456789abcdef.secret"), "other-app-secret").unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(key_file(folder.path()), std::fs::Permissions::from_mode(0o644)).unwrap();
+    serve.hang_up();
+    let waits = serve.wait_for("take effect at the next start");
+    assert!(waits.contains("\"tokens.audience, wechat.apps\""), "{waits}");
+    serve.wait_for("chmod 600");
     let (status, printed) = serve.end();
     assert!(status.success(), "{printed}");
-    assert!(!printed.contains("PRIVATE KEY"), "{printed}");
+    assert!(!printed.contains("PRIVATE KEY") && !printed.contains("app-secret"), "{printed}");
 }

@@ -37,14 +37,24 @@ pub(crate) struct Feed<T> {
     state: Mutex<State<T>>,
 }
 
+/// What came of asking for a newer document.
+pub(crate) enum Newer<T> {
+    /// This is newer.
+    Document(Arc<T>),
+    /// What is known is the newest, or came too lately to be fetched again.
+    None,
+    /// It can't be had now; the text says why.
+    Unavailable(String),
+}
+
 struct State<T> {
     freshness: Freshness,
     document: Option<Arc<T>>,
     etag: Option<String>,
     /// The fetch that is under way: it closes the channel when it is over.
     flight: Option<watch::Receiver<()>>,
-    /// It takes longer than [`PATIENCE`]: whoever has an old document goes by that until it lands.
-    stalled: bool,
+    /// It takes longer than [`PATIENCE`], or the last one failed: whoever has an old document goes by that until it lands.
+    beside: bool,
     /// Why the last fetch brought nothing.
     failure: Option<String>,
 }
@@ -56,7 +66,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
             document: None,
             etag: None,
             flight: None,
-            stalled: false,
+            beside: false,
             failure: None,
         };
         Arc::new(Self { kind, transport, state: Mutex::new(state) })
@@ -64,43 +74,56 @@ impl<T: Send + Sync + 'static> Feed<T> {
 
     /// The document as it should be known at `now`; none if it never came.
     pub(crate) async fn get(self: &Arc<Self>, now: i64) -> Option<Arc<T>> {
-        let flight = {
+        let (launch, flight) = {
             let mut state = self.state();
             match (state.freshness.step(now), state.flight.clone()) {
                 // Somebody fetches already. Who has nothing good waits for that.
-                (_, Some(flight)) if !state.stalled && !state.freshness.is_good(now) => flight,
-                (_, Some(_)) | (Step::Serve | Step::Nothing, None) => return state.document.clone(),
-                (Step::ServeAndFetch, None) => {
-                    self.begin(&mut state, now);
-                    return state.document.clone();
+                (_, Some(flight)) if !state.beside && !state.freshness.is_good(now) => (None, Some(flight)),
+                (_, Some(_)) | (Step::Serve | Step::Nothing, None) => (None, None),
+                (Step::ServeAndFetch, None) => (Some(self.begin(&mut state, now).0), None),
+                (Step::Fetch, None) => {
+                    let (launch, flight) = self.begin(&mut state, now);
+                    (Some(launch), Some(flight))
                 }
-                (Step::Fetch, None) => self.begin(&mut state, now),
             }
         };
-        if self.state().document.is_none() {
-            return self.landed(flight).await;
+        if let Some(launch) = launch {
+            launch.go();
         }
-        match tokio::time::timeout(PATIENCE, self.landed(flight)).await {
-            Ok(document) => document,
-            Err(_) => {
-                let mut state = self.state();
-                state.stalled = state.flight.is_some();
-                state.document.clone()
-            }
+        match flight {
+            Some(flight) if self.state().document.is_none() => landed(flight).await,
+            Some(flight) => self.landed_soon(flight).await,
+            None => {}
         }
+        self.state().document.clone()
     }
 
-    /// The document, fetched anew because what is known lacks something. None if it was fetched too lately to do it again.
-    pub(crate) async fn newer(self: &Arc<Self>, now: i64) -> Option<Arc<T>> {
-        let flight = {
+    /// A newer document than this one, which lacks something: fetched anew, if that may be.
+    pub(crate) async fn newer(self: &Arc<Self>, known: &Arc<T>, now: i64) -> Newer<T> {
+        let (launch, flight) = {
             let mut state = self.state();
-            match state.flight.clone() {
-                Some(flight) => flight,
-                None if state.freshness.may_fetch(now) => self.begin(&mut state, now),
-                None => return None,
+            match (state.flight.clone(), state.freshness.may_fetch(now)) {
+                (Some(flight), _) => (None, Some(flight)),
+                (None, true) => {
+                    let (launch, flight) = self.begin(&mut state, now);
+                    (Some(launch), Some(flight))
+                }
+                (None, false) => (None, None),
             }
         };
-        self.landed(flight).await
+        if let Some(launch) = launch {
+            launch.go();
+        }
+        if let Some(flight) = flight {
+            self.landed_soon(flight).await;
+        }
+        let state = self.state();
+        match (&state.document, &state.failure) {
+            (Some(document), _) if !Arc::ptr_eq(document, known) => Newer::Document(document.clone()),
+            _ if state.flight.is_some() => Newer::Unavailable(format!("{} is slow to answer", self.kind.url)),
+            (_, Some(failure)) => Newer::Unavailable(failure.clone()),
+            (_, None) => Newer::None,
+        }
     }
 
     /// How old it is, and why the last fetch brought nothing.
@@ -109,29 +132,20 @@ impl<T: Send + Sync + 'static> Feed<T> {
         (state.freshness.got.map(|(at, _)| passed(at, now)), state.failure.clone())
     }
 
-    async fn landed(&self, mut flight: watch::Receiver<()>) -> Option<Arc<T>> {
-        // Nothing is ever sent: the sender is dropped when the fetch is over, whichever way.
-        while flight.changed().await.is_ok() {}
-        self.state().document.clone()
+    /// Waits for a fetch as long as [`PATIENCE`] has it; then nobody waits for that one any more.
+    async fn landed_soon(&self, flight: watch::Receiver<()>) {
+        if tokio::time::timeout(PATIENCE, landed(flight)).await.is_err() {
+            self.state().beside = true;
+        }
     }
 
-    /// Begins a fetch. `now` counts as when its answer was got: it is no older than that.
-    fn begin(self: &Arc<Self>, state: &mut State<T>, now: i64) -> watch::Receiver<()> {
+    /// Notes that a fetch begins. `now` counts as when its answer was got: it is no older than that.
+    fn begin(self: &Arc<Self>, state: &mut State<T>, now: i64) -> (Launch<T>, watch::Receiver<()>) {
         let (over, flight) = watch::channel(());
+        state.beside = state.freshness.is_failing(now);
         state.freshness.begun = Some(now);
         state.flight = Some(flight.clone());
-        state.stalled = false;
-        let feed = self.clone();
-        tokio::spawn(async move {
-            let landing = Landing { feed: &feed, over: Some(over) };
-            let etag = feed.state().etag.clone();
-            let request = Request { url: &feed.kind.url, etag: etag.as_deref(), limit: feed.kind.limit };
-            let fetched = tokio::time::timeout(LONGEST_FETCH, feed.transport.get(request)).await;
-            let fetched = fetched.map_err(|_| "took too long".to_owned());
-            feed.take(now, fetched.and_then(|fetched| fetched.map_err(|error| error.to_string())));
-            drop(landing);
-        });
-        flight
+        (Launch { now, landing: Landing { feed: self.clone(), over: Some(over) } }, flight)
     }
 
     /// Keeps what came. What can't be read never takes the place of what could.
@@ -166,13 +180,40 @@ impl<T: Send + Sync + 'static> Feed<T> {
     }
 }
 
-/// Ends a flight, also if its task panics or is dropped with its runtime.
-struct Landing<'f, T: Send + Sync + 'static> {
-    feed: &'f Feed<T>,
+/// Waits until a fetch is over, whichever way.
+async fn landed(mut flight: watch::Receiver<()>) {
+    // Nothing is ever sent: the sender is dropped at the end.
+    while flight.changed().await.is_ok() {}
+}
+
+/// A fetch that is noted and yet to be made. To be let go where the state isn't locked: a runtime that has ended drops the
+/// task at once, which ends the flight.
+struct Launch<T: Send + Sync + 'static> {
+    now: i64,
+    landing: Landing<T>,
+}
+
+impl<T: Send + Sync + 'static> Launch<T> {
+    fn go(self) {
+        let Self { now, landing } = self;
+        tokio::spawn(async move {
+            let feed = &landing.feed;
+            let etag = feed.state().etag.clone();
+            let request = Request { url: &feed.kind.url, etag: etag.as_deref(), limit: feed.kind.limit };
+            let fetched = tokio::time::timeout(LONGEST_FETCH, feed.transport.get(request)).await;
+            let fetched = fetched.map_err(|_| "took too long".to_owned());
+            feed.take(now, fetched.and_then(|fetched| fetched.map_err(|error| error.to_string())));
+        });
+    }
+}
+
+/// Ends a flight, also if its task panics, is dropped with its runtime, or was never run.
+struct Landing<T: Send + Sync + 'static> {
+    feed: Arc<Feed<T>>,
     over: Option<watch::Sender<()>>,
 }
 
-impl<T: Send + Sync + 'static> Drop for Landing<'_, T> {
+impl<T: Send + Sync + 'static> Drop for Landing<T> {
     fn drop(&mut self) {
         self.feed.state().flight = None;
         self.over.take();

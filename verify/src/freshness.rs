@@ -1,12 +1,15 @@
 //! When a fetched document is asked for again. Pure: what is known of it, and an instant, to what to do.
 //!
-//! Instants are milliseconds since the Unix epoch by the caller's clock. A clock that was set back never leaves a document
-//! unasked for: what lies in the future counts as long ago.
+//! Instants are milliseconds since the Unix epoch by the caller's clock. They may come a little out of order, from requests
+//! that read the clock at once; a clock that was set back by more never leaves a document unasked for.
 
 use std::time::Duration;
 
 /// Between two fetches while there is nothing to serve: nobody gets in then, so it is tried soon.
 const FIRST_COOLDOWN: Duration = Duration::from_secs(3);
+
+/// What lies further ahead than this was noted before the clock was set back, and counts as long ago.
+const OUT_OF_ORDER: Duration = Duration::from_secs(30);
 
 /// How long a document is served without asking, and without waiting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,9 +58,15 @@ impl Freshness {
         match (passed(at, now), self.may_fetch(now)) {
             (age, _) if age < lifetime.soft => Step::Serve,
             (_, false) => Step::Serve,
-            (age, true) if age < lifetime.hard => Step::ServeAndFetch,
+            (age, true) if age < lifetime.hard || self.is_failing(now) => Step::ServeAndFetch,
             (_, true) => Step::Fetch,
         }
+    }
+
+    /// Whether the last fetch brought nothing, and lately: whoever has an old document doesn't wait for the next one too.
+    pub(crate) fn is_failing(&self, now: i64) -> bool {
+        let last = self.got.zip(self.begun);
+        last.is_some_and(|((at, lifetime), begun)| at != begun && passed(begun, now) < lifetime.hard)
     }
 
     /// Whether so little time has passed that waiting for a fetch under way is not worth it.
@@ -75,9 +84,13 @@ impl Freshness {
     }
 }
 
-/// Since `then`; for ever if that is yet to come.
+/// Since `then`: nothing if it is a little ahead, for ever if it is further ahead than readings of one clock can be.
 pub(crate) fn passed(then: i64, now: i64) -> Duration {
-    u64::try_from(now.saturating_sub(then)).map_or(Duration::MAX, Duration::from_millis)
+    match (u64::try_from(now.saturating_sub(then)), then.abs_diff(now)) {
+        (Ok(since), _) => Duration::from_millis(since),
+        (Err(_), ahead) if Duration::from_millis(ahead) <= OUT_OF_ORDER => Duration::ZERO,
+        (Err(_), _) => Duration::MAX,
+    }
 }
 
 #[cfg(test)]
@@ -97,8 +110,11 @@ mod tests {
             (299, Step::ServeAndFetch),
             (300, Step::Fetch),
             (86_400, Step::Fetch),
+            // Read by somebody else at the same moment.
+            (-1, Step::Serve),
+            (-30, Step::Serve),
             // The clock was set back.
-            (-1, Step::Fetch),
+            (-31, Step::Fetch),
         ] {
             assert_eq!(got.step(second * 1000), wanted, "{second}");
         }
@@ -109,7 +125,19 @@ mod tests {
         let failed = Freshness { cooldown: COOLDOWN, got: Some((0, LIFETIME)), begun: Some(400_000) };
         assert_eq!(failed.step(400_001), Step::Serve);
         assert_eq!(failed.step(429_999), Step::Serve);
-        assert_eq!(failed.step(430_000), Step::Fetch);
+        assert_eq!(failed.step(430_000), Step::ServeAndFetch);
+        // So long ago that a key may have been revoked since.
+        assert_eq!(failed.step(700_000), Step::Fetch);
+    }
+
+    #[test]
+    fn readings_of_the_clock_out_of_order_make_one_fetch_in_a_cooldown() {
+        let begun = Freshness { cooldown: COOLDOWN, got: Some((0, LIFETIME)), begun: Some(400_000) };
+        for (now, may) in
+            [(399_999, false), (370_000, false), (369_999, true), (429_999, false), (430_000, true)]
+        {
+            assert_eq!(begun.may_fetch(now), may, "{now}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::claims::Claims;
-use crate::feed::{Feed, Kind};
+use crate::feed::{Feed, Kind, Newer};
 use crate::freshness::Lifetime;
 use crate::keys::KeySet;
 use crate::revocations::Revocations;
@@ -42,7 +42,8 @@ type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 pub enum Error {
     /// It doesn't count: 401. The reason is for the log.
     Refused(Refusal),
-    /// There are no keys to verify with yet: 503, and later it may count. The text says which address didn't answer.
+    /// There are no keys to verify with yet, or the token's key is unknown and newer ones can't be had: 503, and later it
+    /// may count. The text says which address didn't answer.
     KeysUnavailable(String),
 }
 
@@ -106,7 +107,11 @@ impl Verifier {
     /// What this token says, if it counts.
     ///
     /// # Errors
-    /// [`Error::Refused`] if it doesn't; [`Error::KeysUnavailable`] as long as the keys have never come.
+    /// [`Error::Refused`] if it doesn't; [`Error::KeysUnavailable`] as long as the keys have never come, or don't come anew
+    /// for a token that names one of which nothing is known.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with time and I/O, where there is something to fetch.
     pub async fn verify(&self, token: &str) -> Result<Claims, Error> {
         let now = self.now();
         let Inner { expected, keys, revocations, .. } = &*self.0;
@@ -114,15 +119,16 @@ impl Verifier {
         let known = known.ok_or_else(|| Error::KeysUnavailable(keys.status(now).1.unwrap_or_default()))?;
         let seconds = now.div_euclid(1000);
         let mut verified = verify(token, &known, expected, seconds);
-        if verified == Err(Refusal::UnknownKey)
-            && could_be_ours(token, expected, seconds)
-            && let Some(newer) = keys.newer(now).await
-        {
-            verified = verify(token, &newer, expected, seconds);
+        if verified == Err(Refusal::UnknownKey) && could_be_ours(token, expected, seconds) {
+            match keys.newer(&known, self.now()).await {
+                Newer::Document(newer) => verified = verify(token, &newer, expected, seconds),
+                Newer::None => {}
+                Newer::Unavailable(why) => return Err(Error::KeysUnavailable(why)),
+            }
         }
         let claims = verified?;
         if let Some(revocations) = revocations
-            && let Some(list) = revocations.get(now).await
+            && let Some(list) = revocations.get(self.now()).await
             && list.ended(&claims)
         {
             return Err(Refusal::Revoked.into());

@@ -223,7 +223,109 @@ async fn a_gateway_that_hangs_holds_one_request_up_for_a_second_and_the_others_n
     gateway.0.open.add_permits(1_000_000);
     gateway.turn(30);
     verifier.verify(&token).await.unwrap();
+    settle().await;
     assert_eq!((gateway.asked(), verifier.status().keys_failure), (3, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_goes_on_hanging_holds_nobody_up_again() {
+    let key = key("k1");
+    let gateway = Gateway::publishing(&[&key]);
+    let verifier = gateway.verifier();
+    let token = key.token(START, &json!({}));
+    verifier.verify(&token).await.unwrap();
+    gateway.0.open.forget_permits(1_000_000);
+    gateway.turn(400);
+    let begun = tokio::time::Instant::now();
+    for round in 0..4 {
+        for _ in 0..10 {
+            verifier.verify(&token).await.unwrap();
+        }
+        settle().await;
+        assert_eq!((begun.elapsed().as_secs(), gateway.asked() as u64), (1 + round * 10, 2 + round));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        settle().await;
+        gateway.turn(30);
+    }
+    // Nobody asked for longer than a set of keys is good: the first to come waits again.
+    gateway.turn(400);
+    verifier.verify(&token).await.unwrap();
+    assert_eq!(begun.elapsed().as_secs(), 42);
+}
+
+#[tokio::test]
+async fn readings_of_the_clock_out_of_order_make_one_fetch_in_a_cooldown() {
+    let (good, stranger) = (key("k1"), key("k2"));
+    let gateway = Gateway::publishing(&[&good]);
+    let verifier = gateway.verifier();
+    verifier.verify(&good.token(START, &json!({}))).await.unwrap();
+    gateway.turn(30);
+    let token = stranger.token(START, &json!({}));
+    for back in [0, -1, 1, -2, 2, -9, 9] {
+        gateway.turn(back);
+        assert_eq!(verifier.verify(&token).await, Err(Error::Refused(Refusal::UnknownKey)));
+    }
+    assert_eq!(gateway.asked(), 2);
+}
+
+#[tokio::test]
+async fn a_token_of_an_unknown_key_may_be_good_as_long_as_newer_keys_can_not_be_had() {
+    let (old, new) = (key("k1"), key("k2"));
+    let gateway = Gateway::publishing(&[&old]);
+    let verifier = gateway.verifier();
+    verifier.verify(&old.token(START, &json!({}))).await.unwrap();
+    gateway.down();
+    gateway.turn(30);
+    let token = new.token(START, &json!({}));
+    for _ in 0..10 {
+        let Err(Error::KeysUnavailable(why)) = verifier.verify(&token).await else { panic!() };
+        assert!(why.ends_with("is down"), "{why}");
+    }
+    // What can't be ours is refused all the same, and what is known counts.
+    let other = new.token(START, &json!({ "aud": "other" }));
+    assert_eq!(verifier.verify(&other).await, Err(Error::Refused(Refusal::UnknownKey)));
+    verifier.verify(&old.token(START, &json!({}))).await.unwrap();
+    assert_eq!(gateway.asked(), 2);
+    gateway.publish(&[&old, &new]);
+    gateway.turn(30);
+    verifier.verify(&token).await.unwrap();
+}
+
+#[test]
+fn a_runtime_that_ends_before_it_ran_the_fetch_takes_nothing_along() {
+    let key = key("k1");
+    let gateway = Gateway::publishing(&[&key]);
+    let verifier = gateway.verifier();
+    let token = key.token(START, &json!({}));
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let short = runtime();
+    short.block_on(async {
+        // Polled once: the fetch is spawned, and never run.
+        let mut asking = std::pin::pin!(verifier.verify(&token));
+        std::future::poll_fn(|context| {
+            assert!(asking.as_mut().poll(context).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+    });
+    let ended = short.handle().clone();
+    drop(short);
+    assert_eq!(gateway.asked(), 0);
+    // Spawned where nothing runs any more.
+    gateway.turn(3);
+    {
+        let _entered = ended.enter();
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        let mut asking = std::pin::pin!(verifier.verify(&token));
+        assert!(matches!(
+            asking.as_mut().poll(&mut context),
+            std::task::Poll::Ready(Err(Error::KeysUnavailable(_)))
+        ));
+    }
+    assert_eq!(gateway.asked(), 0);
+    gateway.turn(3);
+    runtime().block_on(verifier.verify(&token)).unwrap();
+    assert_eq!(gateway.asked(), 1);
 }
 
 #[tokio::test]
@@ -349,6 +451,7 @@ async fn while_the_gateway_is_down_the_old_keys_serve_on_and_it_is_asked_once_a_
     gateway.publish(&[&key]);
     gateway.turn(30);
     verifier.verify(&token).await.unwrap();
+    settle().await;
     assert_eq!((verifier.status().keys_age, verifier.status().keys_failure), (Some(Duration::ZERO), None));
 }
 

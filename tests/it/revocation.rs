@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use wxgate::flows::operator::{self, By};
+use wxgate::secret::Password;
 
 use crate::on_each_database;
 use crate::world::{APP, Kind, World};
@@ -108,6 +109,22 @@ on_each_database! {
         let after = world.ask("PUT", "/v1/me/password", &before, change).await.status(200).json();
         world.ask("GET", "/v1/me", &before, Value::Null).await.refused(401, "token_invalid");
         world.ask("GET", "/v1/me", &after, Value::Null).await.status(200);
+
+        // The same by an operator's command, and by turning WeChat out.
+        let rooms = &world.app.rooms;
+        let id: Uuid = account.parse().unwrap();
+        let (user, _) = operator::show(rooms, id).await.unwrap();
+        operator::set_password(rooms, &user, &Password::new("a third horse battery")).await.unwrap();
+        world.ask("GET", "/v1/me", &after, Value::Null).await.refused(401, "token_invalid");
+        let alice = world.login("alice").await;
+        let bound = json!({ "username": "xiaoming", "password": "a third horse battery" });
+        let bound = world.ask("PUT", "/v1/me/account", &alice, bound).await.status(200).json();
+        let typed = world.type_password("xiaoming", "a third horse battery").await.status(200).json();
+        let out = world.ask("DELETE", "/v1/me/account", &typed, Value::Null).await.status(200).json();
+        for ended in [&bound, &typed] {
+            world.ask("GET", "/v1/me", ended, Value::Null).await.refused(401, "token_invalid");
+        }
+        world.ask("GET", "/v1/me", &out, Value::Null).await.status(200);
     }
 }
 
@@ -125,6 +142,13 @@ async fn authz_knows_at_once_of_what_this_gateway_itself_has_ended() {
     let change = json!({ "oldPassword": "correct horse battery", "newPassword": "another horse battery" });
     world.ask("PUT", "/v1/me/password", &session, change).await.status(200);
     world.ask("GET", "/authz", &session, Value::Null).await.refused(401, "token_invalid");
+
+    // Bound, the WeChat user is no longer one of its own.
+    let alice = world.login("alice").await;
+    world.ask("GET", "/authz", &alice, Value::Null).await.status(200);
+    let account = json!({ "username": "xiaoming", "password": "another horse battery" });
+    world.ask("PUT", "/v1/me/account", &alice, account).await.status(200);
+    world.ask("GET", "/authz", &alice, Value::Null).await.refused(401, "token_invalid");
 }
 
 #[tokio::test(flavor = "multi_thread")]

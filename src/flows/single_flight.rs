@@ -130,7 +130,11 @@ mod tests {
             assert_eq!(waits.await.unwrap(), "new");
         }
         let mut old = Box::pin(flights.ask(1, never));
-        poll_fn(|context| Poll::Ready(assert!(old.as_mut().poll(context).is_pending()))).await;
+        poll_fn(|context| {
+            assert!(old.as_mut().poll(context).is_pending());
+            Poll::Ready(())
+        })
+        .await;
         flights.forget(&1);
         assert_eq!(flights.ask(1, async || Ok("new")).await.unwrap(), "new");
     }

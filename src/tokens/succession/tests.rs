@@ -123,7 +123,7 @@ proptest! {
                         (ring, in_force) = (next, config);
                         for key in in_force.keys.iter().filter(|key| key.revoked) {
                             let at_hand = published(&ring, now);
-                            let kid = kids().iter().enumerate().find(|(n, _)| key.file == PathBuf::from(format!("{n}.pem")));
+                            let kid = kids().iter().enumerate().find(|(n, _)| *key.file == *format!("{n}.pem"));
                             prop_assert!(kid.is_none_or(|(_, kid)| !at_hand.contains(kid)), "a revoked key is published");
                         }
                     }

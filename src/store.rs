@@ -9,7 +9,8 @@ use sea_orm::{DatabaseConnection, DbBackend};
 use uuid::Uuid;
 
 use gather::Gather;
-use login::batch::{Fresh, Outcome, Touch};
+use login::batch::{Outcome, Touch};
+use login::firsts::Fresh;
 
 mod account;
 mod attempts;
@@ -47,6 +48,9 @@ pub struct Store {
     write: DatabaseConnection,
     /// Reads; on SQLite connections of their own, elsewhere the same pool.
     read: DatabaseConnection,
+    /// Batches of logins; on SQLite the one writer, elsewhere connections of their own, which hardly wait for a locked row:
+    /// one person's must not hold up the others in the batch.
+    batches: DatabaseConnection,
     /// Logins of users that are known.
     touches: Gather<Touch, Outcome<Option<(User, Uuid)>>>,
     /// First logins.
@@ -57,7 +61,7 @@ pub struct Store {
 
 /// Batches at once. SQLite has one writer. On PostgreSQL a batch is one statement, and a second one keeps the database busy
 /// while the first is on its way. On MySQL it is a trip for each login, so that more of them pay.
-fn lanes(backend: DbBackend) -> usize {
+fn lanes(backend: DbBackend) -> u32 {
     match backend {
         DbBackend::Sqlite => 1,
         DbBackend::Postgres => 2,
@@ -69,15 +73,16 @@ fn lanes(backend: DbBackend) -> usize {
 const BATCH: usize = 64;
 
 impl Store {
-    fn over(write: DatabaseConnection, read: DatabaseConnection) -> Self {
-        let lanes = lanes(write.get_database_backend());
-        let (first, second) = (write.clone(), write.clone());
+    fn over(write: DatabaseConnection, read: DatabaseConnection, batches: DatabaseConnection) -> Self {
+        let lanes = usize::try_from(lanes(write.get_database_backend())).unwrap_or(1);
+        let (first, second) = (batches.clone(), batches.clone());
         Self {
             touches: Gather::start(lanes, BATCH, move |touches| login::batch::touch(first.clone(), touches)),
-            firsts: Gather::start(lanes, BATCH, move |fresh| login::batch::make(second.clone(), fresh)),
+            firsts: Gather::start(lanes, BATCH, move |fresh| login::firsts::make(second.clone(), fresh)),
             tidied: AtomicU32::new(0),
             write,
             read,
+            batches,
         }
     }
 
@@ -97,12 +102,14 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> crate::error::Result<()> {
-        self.write.ping().await.map_err(error::unavailable)
+        self.write.ping().await.map_err(error::unavailable)?;
+        // Logins have connections of their own.
+        self.batches.ping().await.map_err(error::unavailable)
     }
 
     /// Closes every connection, waiting for what is under way.
     pub async fn close(&self) {
-        for connection in [&self.read, &self.write] {
+        for connection in [&self.read, &self.write, &self.batches] {
             if let Err(error) = connection.clone().close().await {
                 tracing::warn!(error = describe(&error), "a database connection did not close");
             }

@@ -56,9 +56,13 @@ impl Standings {
     async fn ask(&self, user: Uuid, look_up: impl AsyncFnOnce() -> Result<Standing>) -> Result<Standing> {
         let before = self.forgotten.load(Ordering::SeqCst);
         let standing = self.asking.ask(user, look_up).await?;
-        self.known.insert(user, standing);
-        if self.forgotten.load(Ordering::SeqCst) != before {
-            self.known.invalidate(&user);
+        let current = || self.forgotten.load(Ordering::SeqCst) == before;
+        if current() {
+            self.known.insert(user, standing);
+            // Forgotten in between: then whoever did it may have been too early for this.
+            if !current() {
+                self.known.invalidate(&user);
+            }
         }
         Ok(standing)
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{AssertSqlSafe, Executor as _};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
 
-use super::Store;
+use super::{Store, lanes};
 use crate::config;
 
 /// Reading SQLite connections; they never wait for the writer.
@@ -19,13 +20,19 @@ impl Store {
         if let Some(file) = sqlite_file(url) {
             make_private(&file)?;
             // One writer: with more, they wait for each other inside SQLite and end in "database is locked".
-            let write = Database::connect(options(config, 1)).await?;
-            let mut readers = options(config, SQLITE_READERS);
+            let write = Database::connect(options(config, 1, For::All)).await?;
+            let mut readers = options(config, SQLITE_READERS, For::All);
             readers.map_sqlx_sqlite_opts(move |sqlite| durable(sqlite.filename(&file)).read_only(true));
-            return Ok(Self::over(write, Database::connect(readers).await?));
+            return Ok(Self::over(write.clone(), Database::connect(readers).await?, write));
         }
-        let pool = Database::connect(options(config, config.max_connections)).await?;
-        Ok(Self::over(pool.clone(), pool))
+        // Of the eight that are the default, four are for logins on PostgreSQL and six on MySQL.
+        let backend = if url.starts_with("postgres") { DbBackend::Postgres } else { DbBackend::MySql };
+        let most = if backend == DbBackend::Postgres { 2 * lanes(backend) } else { lanes(backend) };
+        let batches = config.max_connections.saturating_sub(2).clamp(1, most);
+        let rest = config.max_connections.saturating_sub(batches).max(1);
+        let batches = Database::connect(options(config, batches, For::Batches)).await?;
+        let pool = Database::connect(options(config, rest, For::All)).await?;
+        Ok(Self::over(pool.clone(), pool, batches))
     }
 }
 
@@ -34,7 +41,7 @@ pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnec
     if let Some(file) = sqlite_file(config.address.expose()) {
         make_private(&file)?;
     }
-    let mut options = options(config, 1);
+    let mut options = options(config, 1, For::Migrating);
     options.min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     // A migration takes what it takes.
     options.map_sqlx_postgres_opts(|postgres| postgres.application_name("wxgate migrate"));
@@ -51,7 +58,33 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 /// No statement of ours takes this long; one that does waits for a lock whose holder is gone.
 const LONGEST_STATEMENT: &str = "30s";
 
-fn options(config: &config::Database, connections: u32) -> ConnectOptions {
+/// What connections are for.
+#[derive(Clone, Copy, PartialEq)]
+enum For {
+    /// Whatever isn't said below.
+    All,
+    /// Batches of logins.
+    Batches,
+    /// Migrations, which wait for each other.
+    Migrating,
+}
+
+impl For {
+    /// So long a statement waits for a row that somebody else has locked; then its request is to come again later, and of a
+    /// batch each login goes alone, so that only whose row it is waits. None: as long as it takes.
+    fn lock(self) -> Option<Duration> {
+        match self {
+            Self::All => Some(Duration::from_secs(5)),
+            Self::Batches => Some(Duration::from_secs(1)),
+            Self::Migrating => None,
+        }
+    }
+}
+
+/// A connection that stood idle so long is asked whether it still is one: after an outage it may not be.
+const IDLE: Duration = Duration::from_secs(1);
+
+fn options(config: &config::Database, connections: u32, purpose: For) -> ConnectOptions {
     let mut options = ConnectOptions::new(config.address.expose());
     if let Some(file) = sqlite_file(config.address.expose()) {
         // The path by itself: inside a URL, a % or # in a folder's name would mean something else.
@@ -63,19 +96,39 @@ fn options(config: &config::Database, connections: u32) -> ConnectOptions {
         .max_connections(connections)
         .acquire_timeout(config.acquire_timeout)
         .connect_timeout(config.acquire_timeout)
-        // A ping before every statement would double the trips; a dead connection shows itself at its first use.
-        .test_before_acquire(false)
+        // A ping before every statement would double the trips.
+        .test_before_acquire_if_idle_for(IDLE)
         // sqlx's own log would name every statement, at any level.
         .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|postgres| {
+        .map_sqlx_postgres_opts(move |postgres| {
+            // 0 is for ever.
+            let lock = purpose.lock().unwrap_or_default().as_millis().to_string();
             let bounds = [
                 ("statement_timeout", LONGEST_STATEMENT),
                 ("idle_in_transaction_session_timeout", LONGEST_STATEMENT),
-                // Every statement of ours finds its rows by an index, whatever its values are: planning a batch of logins
-                // anew for its lists costs more than running it.
-                ("plan_cache_mode", "force_generic_plan"),
+                ("lock_timeout", lock.as_str()),
             ];
-            postgres.application_name("wxgate").options(bounds)
+            // Planning a batch of logins anew for its lists costs more than running it. A plan that is kept must do for
+            // tables that are empty yet: by an index whatever their size, and in its order.
+            let plans = [
+                ("plan_cache_mode", "force_generic_plan"),
+                ("enable_seqscan", "off"),
+                ("enable_bitmapscan", "off"),
+            ];
+            let plans = plans.into_iter().filter(|_| purpose == For::Batches);
+            postgres.application_name("wxgate").options(bounds.into_iter().chain(plans))
+        })
+        .map_sqlx_mysql_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| {
+                Box::pin(async move {
+                    let Some(lock) = purpose.lock() else { return Ok(()) };
+                    let bound = format!("SET SESSION innodb_lock_wait_timeout = {}", lock.as_secs());
+                    connection.execute(AssertSqlSafe(bound)).await?;
+                    // MariaDB's: a transaction whose gateway is gone lets its rows go. MySQL knows no such bound.
+                    let _ = connection.execute("SET SESSION idle_transaction_timeout = 30").await;
+                    Ok(())
+                })
+            })
         });
     options
 }

@@ -65,13 +65,37 @@ pub(super) fn unavailable_by(error: &DbErr) -> Error {
     Error::from(Code::StoreUnavailable).because(describe(error))
 }
 
-/// The database answered, and said no: to a row, or to a tie. Not: it can't be reached.
-pub(super) fn is_refusal(error: &DbErr) -> bool {
+/// The database can't be had, or the connection broke. Everything else is about the statement and its rows.
+pub(super) fn is_connection(error: &DbErr) -> bool {
+    let (DbErr::Conn(RuntimeErr::SqlxError(error))
+    | DbErr::Exec(RuntimeErr::SqlxError(error))
+    | DbErr::Query(RuntimeErr::SqlxError(error))) = error
+    else {
+        return matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+    };
+    is_broken(error) || matches!(**error, SqlxError::PoolTimedOut | SqlxError::PoolClosed)
+}
+
+/// The connection broke: on another one the statement may do.
+pub(super) fn is_broken_connection(error: &DbErr) -> bool {
     matches!(
         error,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))
-            if matches!(**error, SqlxError::Database(_))
+        DbErr::Conn(RuntimeErr::SqlxError(error))
+            | DbErr::Exec(RuntimeErr::SqlxError(error))
+            | DbErr::Query(RuntimeErr::SqlxError(error))
+            if is_broken(error)
     )
+}
+
+fn is_broken(error: &SqlxError) -> bool {
+    match error {
+        SqlxError::Io(_) | SqlxError::Tls(_) | SqlxError::Protocol(_) | SqlxError::WorkerCrashed => true,
+        // Ended by the server: shut down, or told to.
+        SqlxError::Database(error) => {
+            matches!(error.code().as_deref(), Some("57P01" | "57P02" | "57P03" | "08S01"))
+        }
+        _ => false,
+    }
 }
 
 /// So often a transaction that lost a tie is run again. Every loss means that somebody else's was done.
@@ -96,8 +120,8 @@ pub(super) fn is_taken(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// The database broke a tie between transactions; the loser simply goes again. PostgreSQL 40001 and 40P01, MySQL's
-/// 1205 and 1213 (both SQLSTATE 40001 or HY000), and 1020, which MariaDB answers from 11.6 on where a row changed since the
+/// The database broke a tie between transactions; the loser simply goes again. PostgreSQL 40001 and 40P01, MySQL's 1213, and
+/// 1020, which MariaDB answers from 11.6 on where a row changed since the
 /// transaction's snapshot.
 pub(super) fn is_tie(error: &DbErr) -> bool {
     let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) = error
@@ -106,7 +130,7 @@ pub(super) fn is_tie(error: &DbErr) -> bool {
     };
     let SqlxError::Database(error) = &**error else { return false };
     if let Some(error) = error.try_downcast_ref::<sea_orm::sqlx::mysql::MySqlDatabaseError>() {
-        return matches!(error.number(), 1020 | 1205 | 1213);
+        return matches!(error.number(), 1020 | 1213);
     }
     // SQLite's 5 and 517: another process wrote since this transaction began to read.
     matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517"))

@@ -1,24 +1,35 @@
 //! Gathers what comes while a write is under way, and writes it together: one commit for all that waited for it.
 //!
-//! No timer: who comes when nothing is under way is written at once, alone. Bounded: so many in a batch, so many in the queue.
+//! No timer for gathering: who comes when nothing is under way is written at once, alone. Bounded: so many in a batch, so many
+//! in the queue, so long.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
 
-/// So many wait at the most; more than the doors let in.
-const QUEUE: usize = 16_384;
+/// So many wait at the most.
+const QUEUE: usize = 4_096;
+
+/// So long one waits, and so long a batch may take: less than a request, so that nobody is written who was told "later", and
+/// that a connection which fell silent holds up nobody for longer.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// A queue and those who empty it. They end when it is dropped.
 pub(super) struct Gather<I, O> {
-    queue: mpsc::Sender<(I, oneshot::Sender<O>)>,
+    queue: mpsc::Sender<(I, Waiting<O>)>,
 }
+
+type Waiting<O> = oneshot::Sender<Result<O, Unwritten>>;
 
 /// Why nothing came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unwritten {
     /// The queue is full.
     Full,
+    /// It took longer than [`LONGEST`]; it may have been written all the same.
+    Late,
     /// Whoever wrote it ended without a word: a panic.
     Lost,
 }
@@ -33,7 +44,7 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
     where
         F: Future<Output = Vec<O>> + Send + 'static,
     {
-        let (queue, items) = mpsc::channel(QUEUE);
+        let (queue, items) = mpsc::channel::<(I, Waiting<O>)>(QUEUE);
         let items = Arc::new(Mutex::new(items));
         for _ in 0..lanes {
             let (items, write) = (items.clone(), write.clone());
@@ -43,12 +54,21 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
                     if items.lock().await.recv_many(&mut batch, most).await == 0 {
                         return;
                     }
-                    let (items, waiting): (Vec<I>, Vec<oneshot::Sender<O>>) = batch.into_iter().unzip();
+                    // Who has left doesn't want it: a queue that grew too long holds up nobody who comes now.
+                    batch.retain(|(_, waiting)| !waiting.is_closed());
+                    if batch.is_empty() {
+                        continue;
+                    }
+                    let (items, waiting): (Vec<I>, Vec<Waiting<O>>) = batch.into_iter().unzip();
                     // A task of its own, so that a panic takes this batch along and not the lane.
-                    let outcomes = tokio::spawn(write(items)).await.unwrap_or_default();
-                    for (waiting, outcome) in waiting.into_iter().zip(outcomes) {
-                        // Who has left doesn't want it.
-                        let _ = waiting.send(outcome);
+                    let mut writing = tokio::spawn(write(items));
+                    let Ok(outcomes) = timeout(LONGEST, &mut writing).await else {
+                        writing.abort();
+                        waiting.into_iter().for_each(|waiting| drop(waiting.send(Err(Unwritten::Late))));
+                        continue;
+                    };
+                    for (waiting, outcome) in waiting.into_iter().zip(outcomes.unwrap_or_default()) {
+                        drop(waiting.send(Ok(outcome)));
                     }
                 }
             });
@@ -60,7 +80,10 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
     pub(super) async fn written(&self, item: I) -> Result<O, Unwritten> {
         let (answer, outcome) = oneshot::channel();
         self.queue.try_send((item, answer)).map_err(|_| Unwritten::Full)?;
-        outcome.await.map_err(|_| Unwritten::Lost)
+        match timeout(LONGEST, outcome).await {
+            Ok(answered) => answered.unwrap_or(Err(Unwritten::Lost)),
+            Err(_) => Err(Unwritten::Late),
+        }
     }
 }
 
@@ -106,5 +129,36 @@ mod tests {
         assert_eq!(gather.written(1).await, Ok(1));
         assert_eq!(gather.written(13).await, Err(Unwritten::Lost));
         assert_eq!(gather.written(2).await, Ok(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_hangs_ends_and_who_has_waited_too_long_is_not_written_any_more() {
+        let written = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = written.clone();
+        let gather = Arc::new(Gather::start(1, 2, move |items: Vec<u32>| {
+            let seen = seen.clone();
+            async move {
+                seen.lock().unwrap().extend(items.iter().copied());
+                if items.contains(&1) {
+                    std::future::pending::<()>().await;
+                }
+                items
+            }
+        }));
+        let ask = |item| {
+            tokio::spawn({
+                let gather = gather.clone();
+                async move { gather.written(item).await }
+            })
+        };
+        let hangs = ask(1);
+        tokio::task::yield_now().await;
+        let waits = ask(2);
+        assert_eq!(
+            (hangs.await.unwrap(), waits.await.unwrap()),
+            (Err(Unwritten::Late), Err(Unwritten::Late))
+        );
+        assert_eq!(gather.written(3).await, Ok(3));
+        assert_eq!(*written.lock().unwrap(), [1, 3], "who was told later is not written");
     }
 }

@@ -8,7 +8,8 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use batch::{Fresh, Outcome, Touch};
+use batch::{Outcome, Touch};
+use firsts::Fresh;
 use statements::values;
 
 use super::gather::Unwritten;
@@ -20,6 +21,7 @@ use crate::secret::{OpenId, UnionId};
 use crate::vault::Sealed;
 
 pub(super) mod batch;
+pub(super) mod firsts;
 mod statements;
 
 /// What a login brings.
@@ -75,7 +77,7 @@ impl Store {
             }
             Ok(Outcome::Written(None)) => {
                 let user = new_user(login);
-                let fresh = Fresh { identity: new_identity(login, user.id, 0, 1), user: user.clone() };
+                let fresh = fresh(login, &user);
                 match self.firsts.written(fresh).await {
                     Ok(Outcome::Written(())) => {
                         let user = User::from_row(user, Some(login.at.as_millisecond()));
@@ -200,7 +202,18 @@ impl Store {
 fn failed(unwritten: Unwritten) -> Error {
     match unwritten {
         Unwritten::Full => Error::from(Code::Busy).because("more logins wait for the database than may"),
+        Unwritten::Late => Error::from(Code::StoreUnavailable)
+            .because("the database takes seconds to write a batch of logins"),
         Unwritten::Lost => Error::from(Code::Internal).because("the batch that it was written with panicked"),
+    }
+}
+
+fn fresh(login: &Login<'_>, user: &users::Model) -> Fresh {
+    Fresh {
+        app: login.app.to_owned(),
+        openid: login.openid.expose().to_owned(),
+        identity: new_identity(login, user.id, 0, 1),
+        user: user.clone(),
     }
 }
 

@@ -13,6 +13,7 @@ mod world;
 mod account_commands;
 mod accounts;
 mod audit;
+mod batches;
 mod binary;
 mod binding;
 mod configuration;

@@ -1,13 +1,13 @@
 //! Logins of one batch, written by one commit. What a batch can't decide, a lost race or a row that the database refuses,
 //! each of its logins decides alone afterwards, as if there had been no batch.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use entity::{identities, users};
+use entity::users;
 use sea_orm::sea_query::ArrayType;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, EntityTrait as _, FromQueryResult as _,
-    QueryResult, Statement, TransactionTrait as _, Value,
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, FromQueryResult as _, QueryResult, Statement,
+    TransactionTrait as _, Value,
 };
 use uuid::Uuid;
 
@@ -25,13 +25,14 @@ pub(in super::super) struct Touch {
     pub(super) values: [Value; 7],
 }
 
-/// A first login's rows.
-pub(in super::super) struct Fresh {
-    pub(super) user: users::Model,
-    pub(super) identity: identities::ActiveModel,
+impl Touch {
+    fn key(&self) -> (&str, &str) {
+        (&self.app, &self.openid)
+    }
 }
 
 /// What came of one login of a batch.
+#[derive(Clone)]
 pub(in super::super) enum Outcome<T> {
     /// It is written.
     Written(T),
@@ -41,48 +42,61 @@ pub(in super::super) enum Outcome<T> {
     Failed(crate::error::Error),
 }
 
+/// Who logs in more often than this in one batch does so alone, so that nobody else waits for it.
+const PASSES: usize = 2;
+
+/// So often a batch is written whose connection breaks: after an outage, all that stand in the pool may be dead.
+const TRIES: usize = 8;
+
 /// Updates the identities that there are and reads their users. None: there is no such identity.
 pub(in super::super) async fn touch(
     database: DatabaseConnection,
     touches: Vec<Touch>,
 ) -> Vec<Outcome<Option<(User, Uuid)>>> {
     let mut outcomes: Vec<_> = touches.iter().map(|_| Outcome::Alone).collect();
-    let mut left: Vec<usize> = (0..touches.len()).collect();
     // One row is written once a statement: who logs in twice in one batch goes in the next pass.
-    while !left.is_empty() {
-        let mut now: Vec<usize> = Vec::with_capacity(left.len());
-        let mut seen = HashSet::with_capacity(left.len());
-        left.retain(|at| {
-            let first = seen.insert((&touches[*at].app, &touches[*at].openid));
-            if first {
-                now.push(*at);
-            }
-            !first
-        });
+    let mut passes = vec![Vec::new(); PASSES];
+    let mut seen: HashMap<_, usize> = HashMap::with_capacity(touches.len());
+    for (at, touch) in touches.iter().enumerate() {
+        let times = seen.entry(touch.key()).or_default();
+        if let Some(pass) = passes.get_mut(*times) {
+            pass.push(at);
+        }
+        *times += 1;
+    }
+    for mut now in passes.into_iter().filter(|pass| !pass.is_empty()) {
         // In one order everywhere, so that two batches don't wait for each other.
-        now.sort_by(|a, b| {
-            (&touches[*a].app, &touches[*a].openid).cmp(&(&touches[*b].app, &touches[*b].openid))
-        });
-        let pass: Vec<&Touch> = now.iter().map(|at| &touches[*at]).collect();
-        match touch_each_once(&database, &pass).await {
+        now.sort_by_key(|at| touches.get(*at).map(Touch::key));
+        let pass: Vec<&Touch> = now.iter().filter_map(|at| touches.get(*at)).collect();
+        match steadily(|| touch_each_once(&database, &pass)).await {
             Ok(mut found) => {
                 for (place, at) in now.iter().enumerate() {
                     outcomes[*at] = Outcome::Written(found.remove(&place));
                 }
             }
-            Err(error) => {
-                for at in now {
-                    outcomes[at] = failed(&error);
-                }
-            }
+            Err(error) => now.into_iter().for_each(|at| outcomes[at] = failed(&error)),
         }
     }
     outcomes
 }
 
-/// What the database refuses of one row, it may take of the others: each goes alone.
-fn failed<T>(error: &DbErr) -> Outcome<T> {
-    if error::is_refusal(error) { Outcome::Alone } else { Outcome::Failed(error::unavailable_by(error)) }
+/// Does it again on another connection where one broke. What was written already is counted once more at the worst.
+pub(super) async fn steadily<T, F>(write: impl Fn() -> F) -> Result<T, DbErr>
+where
+    F: Future<Output = Result<T, DbErr>>,
+{
+    for _ in 1..TRIES {
+        match write().await {
+            Err(error) if error::is_broken_connection(&error) => {}
+            outcome => return outcome,
+        }
+    }
+    write().await
+}
+
+/// What the database refuses of one row, or can't read of it, may do for the others: each goes alone.
+pub(super) fn failed<T>(error: &DbErr) -> Outcome<T> {
+    if error::is_connection(error) { Outcome::Failed(error::unavailable_by(error)) } else { Outcome::Alone }
 }
 
 type Found = HashMap<usize, (User, Uuid)>;
@@ -154,7 +168,7 @@ fn found(row: &QueryResult, touches: &[&Touch]) -> Result<(usize, (User, Uuid)),
 }
 
 /// The list, its last item repeated up to a power of two: so few lengths, so few statements to prepare.
-fn rounded<T: Clone>(list: &[T]) -> Vec<T> {
+pub(super) fn rounded<T: Clone>(list: &[T]) -> Vec<T> {
     let mut list = list.to_vec();
     if let Some(last) = list.last().cloned() {
         list.resize(list.len().next_power_of_two(), last);
@@ -218,34 +232,4 @@ async fn by_openids(
         Some((*place, (User::from_row(row.clone(), Some(touch.at)), *identity)))
     });
     Ok(found.collect())
-}
-
-/// Makes all the users and identities together, or none: then each looks again alone.
-pub(in super::super) async fn make(database: DatabaseConnection, fresh: Vec<Fresh>) -> Vec<Outcome<()>> {
-    let made = make_all(&database, &fresh).await;
-    fresh
-        .iter()
-        .map(|_| match &made {
-            Ok(()) => Outcome::Written(()),
-            Err(error) => failed(error),
-        })
-        .collect()
-}
-
-async fn make_all(database: &DatabaseConnection, fresh: &[Fresh]) -> Result<(), DbErr> {
-    let transaction = database.begin().await?;
-    let made = async {
-        let rows = fresh.iter().map(|fresh| users::ActiveModel::from(fresh.user.clone()));
-        users::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
-        let rows = fresh.iter().map(|fresh| fresh.identity.clone());
-        identities::Entity::insert_many(rows).exec_without_returning(&transaction).await.map(|_| ())
-    }
-    .await;
-    match made {
-        Ok(()) => transaction.commit().await,
-        Err(error) => {
-            transaction.rollback().await?;
-            Err(error)
-        }
-    }
 }

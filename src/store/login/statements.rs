@@ -16,14 +16,18 @@ const SET: &str = "SET previous_session_key = CASE WHEN {row}session_key_tag = {
      login_count = {row}login_count + 1, unionid = COALESCE({unionid}, {row}unionid)";
 const WHERE: &str = "WHERE {row}appid = {app} AND {row}openid = {openid}";
 
+/// Finds each row by the index on (appid, openid), then updates by the ids that were found. It says the same thing twice, so
+/// that no plan has any other way: a plan made while the tables were empty is kept, and would read a million rows later on.
 static UNNESTED: LazyLock<String> = LazyLock::new(|| {
-    let columns = ["v.tag", "v.at", "v.key", "v.ip", "NULLIF(v.unionid, '')", "v.app", "v.openid"];
-    let update = format!("UPDATE identities i {SET} FROM v {WHERE}").replace("{row}", "i.");
+    let columns = ["w.tag", "w.at", "w.key", "w.ip", "NULLIF(w.unionid, '')", "w.app", "w.openid"];
+    let update = format!("UPDATE identities i {SET} FROM w").replace("{row}", "i.");
     let update = NAMES.iter().zip(columns).fold(update, |sql, (name, column)| sql.replace(name, column));
     format!(
-        "WITH v AS (SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], $5::text[], $6::text[], \
-         $7::text[]) WITH ORDINALITY AS t (tag, at, key, ip, unionid, app, openid, number)), \
-         touched AS ({update} RETURNING v.number, i.user_id, i.id) \
+        "WITH w AS MATERIALIZED (SELECT v.*, found.id FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::text[], \
+         $5::text[], $6::text[], $7::text[]) WITH ORDINALITY AS v (tag, at, key, ip, unionid, app, openid, number) \
+         CROSS JOIN LATERAL (SELECT id FROM identities WHERE appid = v.app AND openid = v.openid LIMIT 1) found), \
+         touched AS ({update} WHERE i.id = w.id AND i.id = ANY (ARRAY(SELECT id FROM w)) \
+         RETURNING w.number, i.user_id, i.id) \
          SELECT u.*, touched.id AS identity_id, touched.number FROM touched JOIN users u ON u.id = touched.user_id"
     )
 });

@@ -11,6 +11,7 @@ mod body;
 mod conditional;
 mod decrypt;
 mod docs;
+mod front;
 mod health;
 mod keys;
 mod language;
@@ -36,6 +37,7 @@ use std::sync::Arc;
 use crate::app::App;
 
 pub use docs::openapi;
+pub use front::Front;
 pub use playground::Playground;
 pub use routes::{internal, public, public_with};
 pub use serve::serve;

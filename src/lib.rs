@@ -22,12 +22,13 @@
 //! | | [`app`] everything, built once from a configuration |
 //! | | [`flows`] what the gateway does, one file a flow |
 //! | | [`wechat`] its server API (and a simulator of it) · [`tokens`] · [`vault`] · [`store`] · [`throttle`] |
-//! | ground | [`clock`] · [`error`] · [`config`] · [`secret`] · [`telemetry`] |
+//! | ground | [`clock`] · [`document`] · [`error`] · [`config`] · [`secret`] · [`telemetry`] |
 
 pub mod app;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod document;
 pub mod error;
 pub mod flows;
 pub mod http;

@@ -4,9 +4,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -16,6 +13,7 @@ use super::session::{self, Caller};
 use super::single_flight::SingleFlight;
 use super::{Rooms, authz::FRESH};
 use crate::clock::{Timestamp, before, is_younger};
+use crate::document::Document;
 use crate::error::{Code, Error, Result};
 
 /// The most that any verifier grants for a clock that is off: `tokens.leeway` can't be more.
@@ -48,30 +46,22 @@ pub struct Revocation {
     pub not_before_ms: i64,
 }
 
-/// Whose tokens were ended within the life of a token, as siblings read it.
-pub struct Revocations {
-    /// A JSON array of [`Revocation`]s.
-    pub json: Vec<u8>,
-    /// Its strong ETag, quotes included.
-    pub etag: String,
-}
-
 /// The list as it was last read: however many siblings poll, the database is asked at most once in [`FRESH`].
 #[derive(Default)]
 pub struct Recent {
-    read: Mutex<Option<(Timestamp, Arc<Revocations>)>>,
-    asking: SingleFlight<(), Arc<Revocations>>,
+    read: Mutex<Option<(Timestamp, Arc<Document>)>>,
+    asking: SingleFlight<(), Arc<Document>>,
 }
 
 impl Recent {
     /// A panic while it was held has left nothing half written.
-    fn read(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<Revocations>)>> {
+    fn read(&self) -> MutexGuard<'_, Option<(Timestamp, Arc<Document>)>> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `GET /v1/revocations`: whose tokens ended so lately that one of them could still look good.
-pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
+/// `GET /v1/revocations`, an array of [`Revocation`]s: whose tokens ended so lately that one of them could still look good.
+pub async fn list(rooms: &Rooms) -> Result<Arc<Document>> {
     let (recent, now) = (&rooms.recent, rooms.now());
     let fresh = recent.read().as_ref().filter(|(read, _)| is_younger(*read, FRESH, now)).cloned();
     match fresh {
@@ -80,7 +70,7 @@ pub async fn list(rooms: &Rooms) -> Result<Arc<Revocations>> {
     }
 }
 
-async fn look_up(rooms: &Rooms, now: Timestamp) -> Result<Arc<Revocations>> {
+async fn look_up(rooms: &Rooms, now: Timestamp) -> Result<Arc<Document>> {
     let since = before(now, rooms.tokens.ttl().saturating_add(LEEWAY));
     let ended = rooms.store.ended_since(since).await?;
     let list: Vec<_> = ended
@@ -92,8 +82,7 @@ async fn look_up(rooms: &Rooms, now: Timestamp) -> Result<Arc<Revocations>> {
         })
         .collect();
     let json = serde_json::to_vec(&list).map_err(|_| Error::from(Code::Internal).because("a list of ids"))?;
-    let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &json).as_ref()[..12]));
-    let list = Arc::new(Revocations { json, etag });
+    let list = Arc::new(Document::of(json));
     *rooms.recent.read() = Some((now, list.clone()));
     Ok(list)
 }

@@ -14,6 +14,8 @@ use crate::app::App;
 
 /// Siblings may keep the keys five minutes without asking; a rotation waits for them far longer.
 const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=300");
+/// Where the keys are.
+pub(super) const JWKS: &str = "/.well-known/jwks.json";
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 
 /// The published keys (RFC 7517)
@@ -25,9 +27,15 @@ const ANYBODY: HeaderValue = HeaderValue::from_static("*");
     )
 )]
 pub(super) async fn jwks(State(app): State<AppState>, headers: HeaderMap) -> Response {
+    published(&app, &headers)
+}
+
+/// The same, for [`super::front`] too.
+pub(super) fn published(app: &App, headers: &HeaderMap) -> Response {
     let published = app.rooms.tokens.published(app.rooms.now());
-    let answer = conditional(&headers, published.etag(), CACHE, published.json());
-    ([(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY)], answer).into_response()
+    let mut answer = conditional(headers, published.document(), CACHE);
+    answer.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, ANYBODY);
+    answer
 }
 
 /// Who issues and where the keys are; enough for Spring's issuer-uri, Envoy, Istio, APISIX, Kong.

@@ -48,7 +48,11 @@ impl IntoResponse for Error {
 
 /// Gives every error that reaches the edge its body.
 pub(super) async fn render(visitor: Visitor, request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
+    rendered(next.run(request).await, &visitor)
+}
+
+/// The same answer; if it is an error, with its body.
+pub(super) fn rendered(mut response: Response, visitor: &Visitor) -> Response {
     let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
     if response.extensions().get::<Rendered>().is_some() {
         return response;

@@ -29,5 +29,5 @@ const CACHE: HeaderValue = HeaderValue::from_static("public, max-age=5");
 )]
 pub(super) async fn list(State(app): State<AppState>, headers: HeaderMap) -> Result<Response> {
     let list = revoke::list(&app.rooms).await?;
-    Ok(conditional(&headers, &list.etag, CACHE, &list.json))
+    Ok(conditional(&headers, &list, CACHE))
 }

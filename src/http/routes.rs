@@ -13,6 +13,7 @@ use utoipa::OpenApi as _;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::front::Front;
 use super::playground::Playground;
 use super::{
     AppState, account, authz, decrypt, docs, health, keys, litemall, login, logout, me, password, phone,
@@ -22,16 +23,16 @@ use crate::app::App;
 use crate::error::{Code, Error};
 
 /// The public side.
-pub fn public(app: Arc<App>) -> Router {
+pub fn public(app: Arc<App>) -> Front {
     whole(app, Router::new())
 }
 
 /// The public side with the playground, for `wxgate dev`.
-pub fn public_with(app: Arc<App>, page: Playground) -> Router {
+pub fn public_with(app: Arc<App>, page: Playground) -> Front {
     whole(app, playground::router(page))
 }
 
-fn whole(app: Arc<App>, more: Router<AppState>) -> Router {
+fn whole(app: Arc<App>, more: Router<AppState>) -> Front {
     let state = AppState(app);
     let (native, openapi) = described().split_for_parts();
     // Not in the document: any method and any path below is the same question.
@@ -44,7 +45,8 @@ fn whole(app: Arc<App>, more: Router<AppState>) -> Router {
     let wx = guarded(litemall::router(), &state).layer(middleware::map_response(litemall::render));
     let all = guarded(native, &state).nest("/wx/auth", wx);
     let limit = DefaultBodyLimit::max(state.config.http.body_limit);
-    framed(all.layer(limit), &state)
+    let router = framed(all.layer(limit), &state);
+    Front::of(state, router)
 }
 
 /// The internal side: never reachable from outside.

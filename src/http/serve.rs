@@ -1,21 +1,25 @@
 //! Two listeners, one end.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use axum::Router;
+use axum::ServiceExt as _;
+use axum::extract::Request;
+use axum::response::Response;
 use axum::serve::ListenerExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tower_service::Service;
 
-use super::internal;
+use super::{Front, internal};
 use crate::app::App;
 
 /// Serves both sides, the public one by this router, until `end` comes, then lets what is under way finish.
 pub async fn serve(
     app: Arc<App>,
-    public: Router,
+    public: Front,
     public_side: TcpListener,
     internal_side: TcpListener,
     end: impl Future<Output = ()> + Send + 'static,
@@ -44,8 +48,11 @@ pub async fn serve(
     served
 }
 
-async fn run(listener: TcpListener, router: Router, mut stopped: watch::Receiver<()>) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+async fn run<S>(listener: TcpListener, doors: S, mut stopped: watch::Receiver<()>) -> std::io::Result<()>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    let service = doors.into_make_service_with_connect_info::<SocketAddr>();
     let stop = async move {
         // Ends with the sender.
         while stopped.changed().await.is_ok() {}

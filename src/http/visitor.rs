@@ -1,22 +1,25 @@
 //! Who is asking: the request's id, the address it comes from, the language it wants. And the one log line of it.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
+use uuid::Uuid;
 
 use super::AppState;
 use super::language::Language;
+use crate::app::App;
 use crate::error::{Code, Error};
 use crate::vault::random;
 
-const REQUEST_ID: &str = "x-request-id";
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Whoever sent this request.
 #[derive(Clone)]
@@ -35,44 +38,65 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
     }
 }
 
+/// A request from its first to its last moment here.
+pub(super) struct Visit {
+    pub(super) visitor: Visitor,
+    started: Instant,
+    method: Method,
+    route: Cow<'static, str>,
+}
+
+impl Visit {
+    /// `route`: not the path, which may carry what only its owner should see.
+    pub(super) fn begin(app: &App, request: &Request, route: impl Into<Cow<'static, str>>) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "how long a request took, for its log line")]
+        let started = Instant::now();
+        let peer =
+            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
+        // Without a connection (a test that calls the router itself) nobody is trusted.
+        let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        let trusted = &app.config.http.trusted_proxies;
+        let visitor = Visitor {
+            request_id: request_id(request.headers(), is_trusted(peer, trusted)),
+            ip: client_ip(peer, request.headers(), trusted),
+            language: Language::of(request.headers()),
+        };
+        Self { visitor, started, method: request.method().clone(), route: route.into() }
+    }
+
+    /// Gives the answer what every answer has, and logs it.
+    pub(super) fn end(self, mut response: Response) -> Response {
+        let Self { visitor, started, method, route } = self;
+        if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        // Answers are somebody's own, unless a door says otherwise; X-Litemall-Token alone would not keep a shared cache away.
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        let status = response.status().as_u16();
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let (id, ip, route) = (&visitor.request_id, visitor.ip, &*route);
+        let error = response.extensions().get::<Error>();
+        let code = error.map(|error| error.code.as_str());
+        let cause = error.and_then(|error| error.cause.as_deref());
+        match error.map(|error| error.code) {
+            None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
+            Some(refused) if refused.is_for_the_operator() => {
+                tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer");
+            }
+            Some(_) => {
+                tracing::info!(%method, route, status, ms, request.id = %id, %ip, code, cause, "refused")
+            }
+        }
+        response
+    }
+}
+
 /// Introduces the visitor to all that follows, and logs the request once it is answered.
 pub(super) async fn introduce(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    #[expect(clippy::disallowed_methods, reason = "how long a request took, for its log line")]
-    let started = Instant::now();
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-    // Without a connection (a test that calls the router itself) nobody is trusted.
-    let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
-    let trusted = &app.config.http.trusted_proxies;
-    let visitor = Visitor {
-        request_id: request_id(request.headers(), is_trusted(peer, trusted)),
-        ip: client_ip(peer, request.headers(), trusted),
-        language: Language::of(request.headers()),
-    };
-    // The route, not the path: a path may carry what only its owner should see.
     let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let method = request.method().clone();
-    request.extensions_mut().insert(visitor.clone());
-
-    let mut response = next.run(request).await;
-    if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    // Answers are somebody's own, unless a door says otherwise; X-Litemall-Token alone would not keep a shared cache away.
-    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    let status = response.status().as_u16();
-    let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (id, ip) = (&visitor.request_id, visitor.ip);
-    let error = response.extensions().get::<Error>();
-    let code = error.map(|error| error.code.as_str());
-    let cause = error.and_then(|error| error.cause.as_deref());
-    match error.map(|error| error.code) {
-        None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
-        Some(refused) if refused.is_for_the_operator() => {
-            tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer");
-        }
-        Some(_) => tracing::info!(%method, route, status, ms, request.id = %id, %ip, code, cause, "refused"),
-    }
-    response
+    let visit = Visit::begin(&app, &request, route);
+    request.extensions_mut().insert(visit.visitor.clone());
+    visit.end(next.run(request).await)
 }
 
 /// A trusted proxy's id, so that its log and ours meet; else one of ours.
@@ -81,9 +105,7 @@ fn request_id(headers: &HeaderMap, trusted: bool) -> String {
     let usable = |id: &&str| {
         (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
     };
-    given
-        .filter(usable)
-        .map_or_else(|| format!("{:032x}", u128::from_be_bytes(random::bytes())), str::to_owned)
+    given.filter(usable).map_or_else(|| Uuid::from_bytes(random::bytes()).simple().to_string(), str::to_owned)
 }
 
 /// Walks X-Forwarded-For from the right: each trusted proxy vouches for the address left of it, and the first one

@@ -1,19 +1,16 @@
 //! What siblings see: the published keys as a document, and as keys to verify with.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::JwkSet;
 use verify::KeySet;
 
 use super::key::SigningKey;
 use super::keyring::Keyring;
 use crate::clock::Timestamp;
+use crate::document::Document;
 
 /// One snapshot of the published keys, made when they change and served from memory.
 pub struct Published {
-    json: Vec<u8>,
-    etag: String,
+    document: Document,
     algorithms: Vec<&'static str>,
     keys: KeySet,
     since: Timestamp,
@@ -32,11 +29,10 @@ impl Published {
             serde_json::to_vec(&set).expect("a JWKS serializes"),
             KeySet::from_jwks(&set.keys).expect("our own keys can be read"),
         );
-        let etag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(&digest(&SHA256, &json).as_ref()[..12]));
         let mut algorithms: Vec<_> = published.iter().map(|key| key.alg()).collect();
         algorithms.sort_unstable();
         algorithms.dedup();
-        Self { json, etag, algorithms, keys, since: now, until: ring.next_change(now) }
+        Self { document: Document::of(json), algorithms, keys, since: now, until: ring.next_change(now) }
     }
 
     /// Whether this snapshot is the one of `now`.
@@ -45,13 +41,8 @@ impl Published {
     }
 
     /// The JWKS document.
-    pub fn json(&self) -> &[u8] {
-        &self.json
-    }
-
-    /// Its strong ETag, quotes included.
-    pub fn etag(&self) -> &str {
-        &self.etag
+    pub fn document(&self) -> &Document {
+        &self.document
     }
 
     /// The `alg` names of the published keys.

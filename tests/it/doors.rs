@@ -1,9 +1,11 @@
 //! The doors: shapes, languages, headers, limits; what a hostile or careless client meets.
 
+use std::io::Read as _;
+
 use reqwest::Method;
 use serde_json::json;
 
-use crate::world::{Kind, World};
+use crate::world::{Kind, World, keys};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_problem_speaks_chinese_unless_english_is_asked_for() {
@@ -178,4 +180,73 @@ async fn the_docs_page_is_complete_without_asking_anybody_else() {
         world.get(&format!("/docs/{part}"), &[]).await.status(200);
     }
     world.get("/openapi.json", &[]).await.status(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_can_take_compressed_keys_gets_those_under_a_name_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let second = folder.path().join("second.pem");
+    std::fs::write(&second, keys::p256()).unwrap();
+    let keys = format!(
+        "tokens.keys = [{{ file = \"first.pem\" }}, {{ file = \"{}\", sign_from = 2026-12-01T00:00:00Z }}]",
+        second.display()
+    );
+    let world = World::with(Kind::Sqlite, &keys).await;
+    let url = world.url("/.well-known/jwks.json");
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let ask = async |headers: &[(&str, &str)]| {
+        let mut request = client.get(&url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    };
+    let plain = ask(&[]).await;
+    let name = |answer: &reqwest::Response| answer.headers()["etag"].to_str().unwrap().to_owned();
+    let (plain_name, json) = (name(&plain), plain.bytes().await.unwrap());
+    let gzip = ask(&[("accept-encoding", "br, gzip;q=0.8")]).await;
+    assert_eq!(gzip.headers()["content-encoding"], "gzip");
+    assert_eq!(gzip.headers()["vary"], "Accept-Encoding");
+    assert_eq!(gzip.headers()["access-control-allow-origin"], "*");
+    let gzip_name = name(&gzip);
+    assert_ne!(gzip_name, plain_name);
+    let bytes = gzip.bytes().await.unwrap();
+    assert!(bytes.len() * 5 <= json.len() * 4, "{} of {}", bytes.len(), json.len());
+    let mut back = Vec::new();
+    flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut back).unwrap();
+    assert_eq!(back, json);
+    for refused in ["gzip;q=0", "identity", "*"] {
+        assert!(
+            !ask(&[("accept-encoding", refused)]).await.headers().contains_key("content-encoding"),
+            "{refused}"
+        );
+    }
+    // Either name is known, whichever form it is asked in.
+    for known in [&plain_name, &gzip_name] {
+        let unchanged = ask(&[("accept-encoding", "gzip"), ("if-none-match", known)]).await;
+        assert_eq!((unchanged.status().as_u16(), name(&unchanged)), (304, gzip_name.clone()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doors_before_the_router_answer_as_the_router_does() {
+    let world = World::on(Kind::Sqlite).await;
+    let session = world.login("alice").await;
+    let bearer = format!("Bearer {}", session["token"].as_str().unwrap());
+    // At first the database is asked, behind the router; then it is known.
+    for _ in 0..2 {
+        let answer = world.get("/authz/orders/7?x=1", &[("authorization", &bearer)]).await.status(200);
+        assert_eq!(answer.header("x-auth-user-id"), session["userInfo"]["userId"].as_str().unwrap());
+        assert_eq!((answer.header("cache-control"), answer.header("x-request-id").len()), ("no-store", 32));
+    }
+    let refused =
+        world.get("/authz", &[("authorization", "Bearer x.y.z")]).await.refused(401, "token_invalid");
+    assert_eq!(refused.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+    // Neighbours of those paths are nobody's.
+    for path in ["/authzz", "/authz.json", "/.well-known/jwks.json/", "/.well-known/jwks"] {
+        world.get(path, &[("authorization", &bearer)]).await.refused(404, "not_found");
+    }
+    world.post("/.well-known/jwks.json", &json!({})).await.refused(405, "method_not_allowed");
+    let head = world.send(reqwest::Method::HEAD, "/.well-known/jwks.json", "", &[]).await.status(200);
+    assert!(head.text().is_empty() && head.header("etag").starts_with('"'));
 }

@@ -96,7 +96,9 @@ async fn a_gateway_that_is_away_at_the_start_is_later_and_not_a_refusal() {
     assert!(verifier.status().keys_failure.unwrap().contains("refused"), "{:?}", verifier.status());
 
     let listener = TcpListener::bind(place).await.unwrap();
-    let router = wxgate::http::public(world.app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let router = axum::ServiceExt::into_make_service_with_connect_info::<SocketAddr>(wxgate::http::public(
+        world.app.clone(),
+    ));
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     world.clock.turn(Duration::from_secs(3));
     assert_eq!(ask(address, &[&bearer]).await.0, 200);

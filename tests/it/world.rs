@@ -6,12 +6,16 @@ pub(crate) mod forge;
 pub(crate) mod keys;
 pub(crate) mod process;
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+use axum::ServiceExt as _;
+use axum::extract::Request;
+use axum::response::Response;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use wxgate::app::App;
@@ -240,11 +244,17 @@ impl Drop for World {
     }
 }
 
-async fn serve(servers: &mut tokio::task::JoinSet<()>, router: axum::Router) -> SocketAddr {
+async fn serve<S>(servers: &mut tokio::task::JoinSet<()>, doors: S) -> SocketAddr
+where
+    S: tower_service::Service<Request, Response = Response, Error = Infallible, Future: Send>
+        + Clone
+        + Send
+        + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let router = router.into_make_service_with_connect_info::<SocketAddr>();
-    servers.spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let doors = doors.into_make_service_with_connect_info::<SocketAddr>();
+    servers.spawn(async move { axum::serve(listener, doors).await.unwrap() });
     address
 }
 

@@ -100,7 +100,7 @@ impl Stage {
 
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let router = wxgate::http::public(world.app.clone());
+        let router = Router::new().fallback_service(wxgate::http::public(world.app.clone()));
         let (gateway, _) = runtime.spawn(serve(router)).await.unwrap();
         let (service, _) = serve(Router::new().fallback(echo)).await;
         let place = free_port().await;

@@ -42,17 +42,53 @@ def bars(path, title, unit, values):
     path.write_text("\n".join(lines) + "\n</svg>\n")
 
 
+def lines(path, title, across, up, series):
+    """Lines over a logarithmic axis, a colour each; wxgate's stands out."""
+    import math
+
+    width, height, left, bottom = 760, 360, 60, 46
+    points = [point for list_ in series.values() for point in list_]
+    low, high, most = min(x for x, _ in points), max(x for x, _ in points), max(y for _, y in points) * 1.08
+    place = lambda x, y: (left + (width - left - 250) * math.log(x / low) / (math.log(high / low) or 1), height - bottom - (height - bottom - 46) * y / most)
+    colours = iter(["#7b8f86", "#c98a2b", "#5673b8", "#a0567f", "#4f9aa8"])
+    out = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+           f'<rect width="{width}" height="{height}" rx="10" fill="#fff"/>', f'<text x="16" y="26" font-size="13" font-weight="600" fill="#17231d">{title}</text>']
+    for step in range(5):
+        y = place(low, most * step / 4)[1]
+        out.append(f'<path d="M{left} {y:.1f}H{width - 240}" stroke="#e3e9e6"/><text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#3b4a43">{most * step / 4:,.0f}</text>')
+    for x in sorted({x for x, _ in points}):
+        out.append(f'<text x="{place(x, 0)[0]:.1f}" y="{height - bottom + 18}" text-anchor="middle" fill="#3b4a43">{x:,}</text>')
+    out.append(f'<text x="{width - 240}" y="{height - 8}" text-anchor="end" fill="#3b4a43">{across}; {up}</text>')
+    for at, (name, list_) in enumerate(series.items()):
+        ours = "wxgate" in name
+        colour = "#07a65a" if ours else next(colours)
+        places = [place(*point) for point in sorted(list_)]
+        path_ = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        out.append(f'<path d="{path_}" fill="none" stroke="{colour}" stroke-width="{3 if ours else 1.5}"/>')
+        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{4 if ours else 3}" fill="{colour}"/>' for x, y in places]
+        y = 60 + at * 20
+        out.append(f'<path d="M{width - 226} {y - 4}h16" stroke="{colour}" stroke-width="3"/><text x="{width - 204}" y="{y}" fill="#3b4a43">{name.replace("**", "").split(":")[0][:32]}</text>')
+    path.write_text("\n".join(out) + "\n</svg>\n")
+
+
 def write(found):
     processor = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     text = ["# What a login costs", "", "<!-- Made by scripts/bench -->", "",
-            "Load generator, stand-in for WeChat, database and contender share the same cores, every commit is on the disk before its",
-            "token is answered, and each figure is the median of rounds in which all took turns. Read the ratios; the absolute",
-            "figures are this machine's.", "",
+            "Load generator, stand-in for WeChat, database and contender share the same cores, and every commit is on the disk before",
+            "its token is answered. Read the ratios; the absolute figures are this machine's. wxgate runs with its defaults but for",
+            "`log.level = \"warn\"` (the peers log nothing; at `info` it writes two lines a login), and `wechat.max_concurrent = 1024`.",
+            "Express is one process, Fastify and FastAPI two, wxgate and the floor a thread a core.", "",
             f"{processor[1] if processor else platform.processor()}, {__import__('os').cpu_count()} cores, Linux {platform.release()}; "
             f"{said('rustc', '--version')}; {said('node', '--version')} (Node); Python {platform.python_version()}; "
             f"{said('mariadbd', '--version') or 'MariaDB'}; {said('psql', '--version')}", ""]
+    def head(title, part, how):
+        told = found.get("told", {}).get(part, {})
+        measured = f"Of commit {told['commit']}; {how.format(**told)}" if told else how.format(rounds="?", seconds="?")
+        return [f"## {title}", "", measured, ""]
+
+    turns = "the median of {rounds} rounds of {seconds} s, in which all took turns."
     if "logins" in found:
-        text += ["## Returning logins, 32 connections", ""]
+        text += head("Returning logins, 32 connections", "logins", turns)
         for kind, results in found["logins"].items():
             floor = results["floor"]["rate"]
             ours = results["wxgate"]["rate"]
@@ -66,22 +102,30 @@ def write(found):
     if "bearer" in found:
         hello = found["bearer"]["hello"]
         rows = [[name, f"{rate:,.0f}", f"{rate / hello:.2f}"] for name, rate in found["bearer"].items()]
-        text += ["## Checks of a bearer, and the published keys", "", table(["", "requests/s", "of axum's hello"], rows), ""]
+        text += head("Checks of a bearer, and the published keys", "bearer", turns) + [table(["", "requests/s", "of axum's hello"], rows), ""]
     if "latency" in found:
-        rows = [[NAMES.get(name, "the stand-in for WeChat alone"), f"{r['rate']:,.0f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}", f"{r['added']:.1f}"]
-                for name, r in found["latency"].items()]
-        text += ["## With 80 ms at WeChat, 41 connections, PostgreSQL", "",
-                 table(["", "logins/s", "p50 ms", "p99 ms", "added at p99, ms"], rows), ""]
+        text += head("With 80 ms at WeChat, PostgreSQL", "latency", "at the same load for all; " + turns)
+        shown = {name: NAMES.get(name, "the stand-in for WeChat alone") for each in found["latency"].values() for name in each}
+        rows = [[shown[name], load, f"{r['rate']:,.0f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}", f"{r['added']:.1f}"]
+                for load, each in sorted(found["latency"].items(), key=lambda item: int(item[0])) for name, r in each.items()]
+        text += [table(["", "offered/s", "logins/s", "p50 ms", "p99 ms", "added at p99, ms"], rows), ""]
+        lines(HERE / "latency.svg", "p99 by load, 80 ms at WeChat", "logins/s", "ms",
+              {shown[name]: [(int(load), each[name]["p99"] / 1000) for load, each in found["latency"].items() if name in each] for name in shown})
+        text += ["![p99 by load](latency.svg)", ""]
     if "memory" in found:
         rows = [[name, f"{value:.2f}" if name.startswith("start") else f"{value:.0f} MiB"] for name, value in found["memory"].items()]
-        text += ["## Memory and start", "", table(["", ""], rows + [["release binary", f"{found['size']:.1f} MiB"]]), ""]
+        text += head("Memory and start", "memory", "one run of {seconds} s each; the start is the median of five.") + [table(["", ""], rows + [["release binary", f"{found['size']:.1f} MiB"]]), ""]
     if "growth" in found:
         base = found["growth"][min(found["growth"], key=int)]["returning"]
         cost = lambda r: r["cpu"] + r["database_cpu"]
         rows = [[f"{int(people):,}", f"{r['returning']['rate']:,.0f}", f"{r['returning']['p99'] / 1000:.1f}", f"{cost(r['returning']):.0f}",
                  f"{cost(r['returning']) / cost(base):.2f}", f"{r['first']['rate']:,.0f}", f"{r['first']['p99'] / 1000:.1f}", f"{r['bytes']:.0f}",
                  f"{r['returning']['rss']:.0f}"] for people, r in found["growth"].items()]
-        text += ["## How cost grows, PostgreSQL", "", table(
-            ["people known", "returning/s", "p99 ms", "CPU µs, both", "of 10⁴'s", "first/s", "p99 ms", "bytes a user", "RSS MiB"], rows), ""]
+        text += head("How cost grows, PostgreSQL", "growth", "one run of {seconds} s each, after the tables were vacuumed.") + [table(
+            ["people known", "returning/s", "p99 ms", "CPU µs, both", "of the smallest's", "first/s", "p99 ms", "bytes a user", "RSS MiB"], rows), ""]
+        lines(HERE / "growth.svg", "CPU of a login, gateway and database, by people known", "people", "µs",
+              {"returning, wxgate": [(int(n), cost(r["returning"])) for n, r in found["growth"].items()],
+               "first": [(int(n), cost(r["first"])) for n, r in found["growth"].items()]})
+        text += ["![Cost by number of people](growth.svg)", ""]
     (HERE / "RESULTS.md").write_text("\n".join(text).rstrip() + "\n")
     print((HERE / "RESULTS.md").read_text())

@@ -12,7 +12,8 @@ from pydantic import BaseModel
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-engine = create_async_engine(os.environ["DATABASE"].replace("postgres://", "postgresql+asyncpg://"), pool_size=8)
+address = os.environ["DATABASE"].replace("postgres://", "postgresql+asyncpg://")
+engine = create_async_engine(address, pool_size=16, max_overflow=0)
 key = open(os.environ["KEY"]).read()
 
 

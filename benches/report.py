@@ -120,9 +120,9 @@ def write(found):
         cost = lambda r: r["cpu"] + r["database_cpu"]
         rows = [[f"{int(people):,}", f"{r['returning']['rate']:,.0f}", f"{r['returning']['p99'] / 1000:.1f}", f"{cost(r['returning']):.0f}",
                  f"{cost(r['returning']) / cost(base):.2f}", f"{r['first']['rate']:,.0f}", f"{r['first']['p99'] / 1000:.1f}", f"{r['bytes']:.0f}",
-                 f"{r['returning']['rss']:.0f}"] for people, r in found["growth"].items()]
+                 f"{r['returning']['wal']:.0f}", f"{r['first']['wal']:.0f}", f"{r['returning']['rss']:.0f}"] for people, r in found["growth"].items()]
         text += head("How cost grows, PostgreSQL", "growth", "one run of {seconds} s each, after the tables were vacuumed.") + [table(
-            ["people known", "returning/s", "p99 ms", "CPU µs, both", "of the smallest's", "first/s", "p99 ms", "bytes a user", "RSS MiB"], rows), ""]
+            ["people known", "returning/s", "p99 ms", "CPU µs, both", "of the smallest's", "first/s", "p99 ms", "bytes a user", "WAL a returning", "WAL a first", "RSS MiB"], rows), ""]
         lines(HERE / "growth.svg", "CPU of a login, gateway and database, by people known", "people", "µs",
               {"returning, wxgate": [(int(n), cost(r["returning"])) for n, r in found["growth"].items()],
                "first": [(int(n), cost(r["first"])) for n, r in found["growth"].items()]})

@@ -361,6 +361,8 @@ def growth(machine):
     def asked(sql):
         return int(subprocess.run(["psql", "-qtA", address, "-c", sql], check=True, capture_output=True, text=True).stdout)
 
+    # Updates that touch no index, of a hundred: PostgreSQL's HOT.
+    hot = "SELECT coalesce(100 * sum(n_tup_hot_upd) / nullif(sum(n_tup_upd), 0), 0)::int FROM pg_stat_user_tables WHERE relname = 'identities'"
     tables = "SELECT pg_total_relation_size('users') + pg_total_relation_size('identities')"
     empty = asked(tables)
     for people in [int(size) for size in os.environ.get("SIZES", "10000 100000 1000000 10000000").split()]:
@@ -379,16 +381,19 @@ def growth(machine):
             wait_ready(server)
             environment = {"PEOPLE": str(people), "FIRST": "1" if first else "0", "PREFIX": f"f{people}x" if first else "p"}
             wrk("login.lua", server.url, seconds=3, environment=environment)
-            before = cpu(server.pids()), cpu(database_pids())
+            before, wal = (cpu(server.pids()), cpu(database_pids())), asked("SELECT (pg_current_wal_lsn() - '0/0')::bigint")
             result = wrk("login.lua", server.url, seconds=SECONDS, environment=environment)
+            result["wal"] = (asked("SELECT (pg_current_wal_lsn() - '0/0')::bigint") - wal) / result["requests"]
             result["cpu"] = (cpu(server.pids()) - before[0]) / result["requests"] * 1e6
             result["database_cpu"] = (cpu(database_pids()) - before[1]) / result["requests"] * 1e6
             result["rss"] = memory(server.pids(), "VmHWM")
             server.stop()
             row[kind] = result
+        row["hot"] = asked(hot)
         found[people] = row
         print(f"  {people:>9,}: returning {row['returning']['rate']:.0f}/s p99 {row['returning']['p99'] / 1000:.1f} ms "
               f"db {row['returning']['database_cpu']:.0f} µs; first {row['first']['rate']:.0f}/s; {row['bytes']:.0f} bytes a user; "
+              f"WAL {row['returning']['wal']:.0f} and {row['first']['wal']:.0f} bytes a login, HOT {row['hot']} %; "
               f"seeded in {seeded:.0f} s", flush=True)
     return found
 

@@ -99,6 +99,16 @@ def write(found):
                 ["", "logins/s", "of the floor", "wxgate is", "p50 ms", "p99 ms", "p99.9 ms", "CPU µs", "database CPU µs", "RSS MiB"], rows)]
             bars(HERE / f"logins-{kind}.svg", f"Logins a second, {KINDS[kind]}", "/s", [(NAMES[name], r["rate"]) for name, r in results.items()])
             text += [f"![Logins a second on {KINDS[kind]}](logins-{kind}.svg)", ""]
+    if "firsts" in found:
+        rows = [[KINDS[kind], f"{r['rate']:,.0f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}", f"{r['cpu']:.0f}", f"{r['database_cpu']:.0f}"]
+                for kind, results in found["firsts"].items() for r in [results["wxgate"]]]
+        text += head("First logins, 32 connections", "firsts", "wxgate alone, the median of {rounds} rounds of {seconds} s.") + [
+            table(["", "logins/s", "p50 ms", "p99 ms", "CPU µs", "database CPU µs"], rows), ""]
+    if "fsync" in found:
+        rows = [[f"{KINDS[kind]}, {NAMES[name]}", f"{r['rate']:,.0f}", f"{r['rate'] / results['floor']['rate']:.1f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}"]
+                for kind, results in found["fsync"].items() for name, r in results.items()]
+        text += head("Returning logins on a disk whose fsync takes 1 ms longer", "fsync", "32 connections; " + turns) + [
+            table(["", "logins/s", "of the floor", "p50 ms", "p99 ms"], rows), ""]
     if "bearer" in found:
         hello = found["bearer"]["hello"]
         rows = [[name, f"{rate:,.0f}", f"{rate / hello:.2f}"] for name, rate in found["bearer"].items()]

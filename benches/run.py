@@ -87,6 +87,9 @@ class Server:
     def __init__(self, name, command, port, environment=None, folder=None):
         self.name, self.port = name, port
         self.log = open(TOOLS / f"{name}.log", "w")
+        if "WXGATE_BENCH_PRELOAD" in os.environ:
+            # SQLite syncs in the contender itself.
+            environment = {**(environment or {}), "LD_PRELOAD": os.environ["WXGATE_BENCH_PRELOAD"]}
         self.process = subprocess.Popen(
             command, env={**os.environ, **(environment or {})}, cwd=folder, stdout=self.log, stderr=self.log,
             start_new_session=True,
@@ -222,11 +225,11 @@ def wait_ready(server):
     raise SystemExit(f"{server.name} answers no login: see target/bench/{server.name}.log")
 
 
-def measure(contender, machine, address, database_pids, connections=CONNECTIONS, seconds=SECONDS):
+def measure(contender, machine, address, database_pids, first=False, connections=CONNECTIONS, seconds=SECONDS):
     server = start(contender, machine, address)
     wait_ready(server)
     idle = memory(server.pids())
-    environment = {"PEOPLE": str(PEOPLE)}
+    environment = {"PEOPLE": str(PEOPLE), "FIRST": "1" if first else "0", "PREFIX": "f" if first else "p"}
     wrk("login.lua", server.url, connections, 2, environment)
     pids, theirs = server.pids(), database_pids()
     before, base = cpu(pids), cpu(theirs)
@@ -238,13 +241,13 @@ def measure(contender, machine, address, database_pids, connections=CONNECTIONS,
     return result
 
 
-def in_turns(contenders, machine, kind):
+def in_turns(contenders, machine, kind, first=False):
     address, database_pids = machine.database(kind)
     seed(machine, address)
     results = {name: [] for name in contenders}
     for turn in range(ROUNDS):
         for name in contenders if turn % 2 == 0 else list(reversed(contenders)):
-            result = measure(name, machine, address, database_pids)
+            result = measure(name, machine, address, database_pids, first)
             results[name].append(result)
             print(f"  {kind:9} {name:8} {result['rate']:9.0f}/s  p99 {result['p99'] / 1000:6.1f} ms  "
                   f"cpu {result['cpu']:5.0f} + {result['database_cpu']:4.0f} µs", flush=True)
@@ -414,6 +417,11 @@ def main():
             for kind in os.environ.get("KINDS", "postgres mysql sqlite").split():
                 names = ["floor", "wxgate", *(peers if kind == "postgres" else [])]
                 found.setdefault("logins", {})[kind] = in_turns(names, machine, kind)
+        for kind in os.environ.get("KINDS", "postgres mysql sqlite").split():
+            if "firsts" in wanted:
+                found.setdefault("firsts", {})[kind] = in_turns(["wxgate"], machine, kind, first=True)
+            if "fsync" in wanted:
+                found.setdefault("fsync", {})[kind] = in_turns(["floor", "wxgate"], machine, kind)
         if "bearer" in wanted:
             found["bearer"] = bearer(machine)
         if "latency" in wanted:

@@ -401,6 +401,24 @@ def growth(machine):
     return found
 
 
+def disk(folder):
+    """What a durable write of 8 KiB takes here when nothing else is going on, in ms: no login can take less."""
+    file = os.open(Path(folder) / "disk", os.O_CREAT | os.O_WRONLY)
+    os.write(file, bytes(16 << 20))
+    os.fsync(file)
+    os.lseek(file, 0, os.SEEK_SET)
+    spans = []
+    for _ in range(1500):
+        os.write(file, bytes(8192))
+        begun = time.perf_counter()
+        os.fdatasync(file)
+        spans.append((time.perf_counter() - begun) * 1000)
+        time.sleep(0.002)
+    os.close(file)
+    spans.sort()
+    return {"p50": spans[750], "p99": spans[1485]}
+
+
 def main():
     wanted = sys.argv[1:] or ["logins"]
     TOOLS.mkdir(parents=True, exist_ok=True)
@@ -425,6 +443,7 @@ def main():
         if "bearer" in wanted:
             found["bearer"] = bearer(machine)
         if "latency" in wanted:
+            found["disk"] = disk(folder)
             found["latency"] = latency(machine, ["floor", "wxgate", *peers])
         if "memory" in wanted:
             found["memory"] = memories(machine)

@@ -1,63 +1,147 @@
-//! What stands before the router: the two questions that are asked most, answered from memory.
+//! What stands before the router: says who is asking, answers from memory what can be, and has the doors answer the rest.
 //!
-//! The router and the frame around its doors cost more than these answers do. Whatever can't be said here, where the database
-//! has to be asked, by another method, goes to the router, whose doors say the same.
+//! One frame around all doors, rather than a layer of axum's for each of its parts: those are copied and boxed for every
+//! request, which cost as much as a bearer's check.
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::future::RouteFuture;
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
 
 use super::visitor::Visit;
-use super::{AppState, authz, keys, problem};
+use super::{AppState, authz, keys, litemall, problem};
+use crate::app::App;
+use crate::error::{Code, Error};
 
-/// The public side.
+/// One side of the gateway.
 #[derive(Clone)]
 pub struct Front {
     app: AppState,
     router: Router,
+    side: Side,
+}
+
+/// Which.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Side {
+    Public,
+    Internal,
 }
 
 impl Front {
-    pub(super) fn of(app: AppState, router: Router) -> Self {
-        Self { app, router }
+    pub(super) fn of(app: AppState, router: Router, side: Side) -> Self {
+        Self { app, router: router.layer(Routed), side }
     }
 
-    fn answer(&self, request: &Request) -> Option<Response> {
+    /// The two questions that are asked most. Whatever can't be said here, where the database has to be asked, goes to the
+    /// router, whose doors say the same.
+    fn known(&self, request: &Request) -> Option<Response> {
         let (headers, path) = (request.headers(), request.uri().path());
         if path == keys::JWKS && request.method() == Method::GET {
-            let visit = Visit::begin(&self.app, request, keys::JWKS);
-            return Some(visit.end(keys::published(&self.app, headers)));
+            let visit = Visit::begin(&self.app, request);
+            return Some(visit.end(keys::published(&self.app, headers), keys::JWKS));
         }
         let route = authz::route(path)?;
-        let visit = Visit::begin(&self.app, request, route);
+        let visit = Visit::begin(&self.app, request);
         let answer = authz::known(&self.app, headers)?.into_response();
         let answer = problem::rendered(answer, &visit.visitor);
-        Some(visit.end(answer))
+        Some(visit.end(answer, route))
+    }
+
+    fn by_a_door(&mut self, mut request: Request) -> impl Future<Output = Response> + Send + 'static {
+        let (app, route) = (self.app.clone(), Route::default());
+        let below = request.uri().path().strip_prefix(litemall::PREFIX);
+        let wx = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
+        let visit = Visit::begin(&app, &request);
+        request.extensions_mut().insert(visit.visitor.clone());
+        request.extensions_mut().insert(route.clone());
+        let answering = self.router.call(request).map(|Ok(answer)| answer);
+        async move {
+            let answer = apart(&app, answering).await.unwrap_or_else(Error::into_response);
+            let answer = if wx { litemall::render(answer) } else { answer };
+            let answer = problem::rendered(answer, &visit.visitor);
+            visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
+        }
     }
 }
 
 impl Service<Request> for Front {
     type Response = Response;
     type Error = Infallible;
-    type Future = Either<Ready<Result<Response, Infallible>>, RouteFuture<Infallible>>;
+    type Future =
+        Either<Ready<Result<Response, Infallible>>, BoxFuture<'static, Result<Response, Infallible>>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<Body>>::poll_ready(&mut self.router, context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        match self.answer(&request) {
+        let public = self.side == Side::Public;
+        match public.then(|| self.known(&request)).flatten() {
             Some(answer) => Either::Left(ready(Ok(answer))),
-            None => Either::Right(self.router.call(request)),
+            None => Either::Right(self.by_a_door(request).map(Ok).boxed()),
         }
+    }
+}
+
+/// Does the work in a task of its own. A client that leaves, or the deadline, ends the waiting and not the work: a
+/// transaction dropped in the middle of its BEGIN would go back to the pool open, and a code dropped on its way to
+/// WeChat could go there twice. Each piece of work has bounds of its own: `wechat.timeout`, the database's for a connection, a
+/// lock and a statement, a batch's.
+async fn apart<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::time::timeout(app.config.http.request_timeout, tokio::spawn(work)).await {
+        Ok(Ok(done)) => Ok(done),
+        // The panic hook has said where.
+        Ok(Err(_)) => Err(Error::from(Code::Internal).because("a panic")),
+        Err(_) => Err(Error::from(Code::RequestTimeout).because("longer than http.request_timeout")),
+    }
+}
+
+/// The route that a request took, for its log line: known inside the router only.
+#[derive(Clone, Default)]
+struct Route(Arc<OnceLock<MatchedPath>>);
+
+/// The layer that notes it.
+#[derive(Clone)]
+struct Routed;
+
+impl<S> tower_layer::Layer<S> for Routed {
+    type Service = Noting<S>;
+
+    fn layer(&self, door: S) -> Noting<S> {
+        Noting(door)
+    }
+}
+
+#[derive(Clone)]
+struct Noting<S>(S);
+
+impl<S: Service<Request>> Service<Request> for Noting<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> S::Future {
+        let extensions = request.extensions();
+        if let (Some(route), Some(path)) = (extensions.get::<Route>(), extensions.get::<MatchedPath>()) {
+            // Once: a route is matched once.
+            let _ = route.0.set(path.clone());
+        }
+        self.0.call(request)
     }
 }

@@ -217,8 +217,11 @@ struct Refusal {
     errmsg: String,
 }
 
+/// Where these doors are.
+pub(super) const PREFIX: &str = "/wx/auth";
+
 /// Gives an error the form of this door; the log still reads it.
-pub(super) async fn render(response: Response) -> Response {
+pub(super) fn render(response: Response) -> Response {
     let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
     let errmsg = format!("{}。{}", error.code.title().zh, error.advice().zh);
     let mut rendered = (StatusCode::OK, Json(Refusal { errno: error.code.errno(), errmsg })).into_response();

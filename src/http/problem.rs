@@ -1,10 +1,8 @@
 //! Errors at the native doors: RFC 9457 problem details, in the visitor's language.
 
 use axum::Json;
-use axum::extract::Request;
-use axum::http::header::{CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::header::{CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, StatusCode};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -46,12 +44,7 @@ impl IntoResponse for Error {
     }
 }
 
-/// Gives every error that reaches the edge its body.
-pub(super) async fn render(visitor: Visitor, request: Request, next: Next) -> Response {
-    rendered(next.run(request).await, &visitor)
-}
-
-/// The same answer; if it is an error, with its body.
+/// The same answer; if it is an error that no door has rendered, with its body.
 pub(super) fn rendered(mut response: Response, visitor: &Visitor) -> Response {
     let Some(error) = response.extensions().get::<Error>().cloned() else { return response };
     if response.extensions().get::<Rendered>().is_some() {
@@ -70,6 +63,8 @@ pub(super) fn rendered(mut response: Response, visitor: &Visitor) -> Response {
     let body = Json(problem).into_response().into_body();
     *response.body_mut() = body;
     let headers = response.headers_mut();
+    // The router's, for the body that it saw.
+    headers.remove(CONTENT_LENGTH);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     if let Some(seconds) = error.retry_after_seconds() {

@@ -1,21 +1,18 @@
 //! Who is asking: the request's id, the address it comes from, the language it wants. And the one log line of it.
 
-use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Request};
 use axum::http::header::CACHE_CONTROL;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use axum::middleware::Next;
 use axum::response::Response;
 use ipnet::IpNet;
 use uuid::Uuid;
 
-use super::AppState;
 use super::language::Language;
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -45,12 +42,10 @@ pub(super) struct Visit {
     pub(super) visitor: Visitor,
     started: Instant,
     method: Method,
-    route: Cow<'static, str>,
 }
 
 impl Visit {
-    /// `route`: not the path, which may carry what only its owner should see.
-    pub(super) fn begin(app: &App, request: &Request, route: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn begin(app: &App, request: &Request) -> Self {
         #[expect(clippy::disallowed_methods, reason = "how long a request took, for its log line")]
         let started = Instant::now();
         let peer =
@@ -63,12 +58,13 @@ impl Visit {
             ip: client_ip(peer, request.headers(), trusted),
             language: Language::of(request.headers()),
         };
-        Self { visitor, started, method: request.method().clone(), route: route.into() }
+        Self { visitor, started, method: request.method().clone() }
     }
 
-    /// Gives the answer what every answer has, and logs it.
-    pub(super) fn end(self, mut response: Response) -> Response {
-        let Self { visitor, started, method, route } = self;
+    /// Gives the answer what every answer has, and logs it. `route`: not the path, which may carry what only its owner should
+    /// see.
+    pub(super) fn end(self, mut response: Response, route: &str) -> Response {
+        let Self { visitor, started, method } = self;
         if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
@@ -76,7 +72,7 @@ impl Visit {
         response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         let status = response.status().as_u16();
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let (id, ip, route) = (&visitor.request_id, visitor.ip, &*route);
+        let (id, ip) = (&visitor.request_id, visitor.ip);
         let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
@@ -91,14 +87,6 @@ impl Visit {
         }
         response
     }
-}
-
-/// Introduces the visitor to all that follows, and logs the request once it is answered.
-pub(super) async fn introduce(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("-", MatchedPath::as_str).to_owned();
-    let visit = Visit::begin(&app, &request, route);
-    request.extensions_mut().insert(visit.visitor.clone());
-    visit.end(next.run(request).await)
 }
 
 /// A trusted proxy's id, so that its log and ours meet; else one of ours.

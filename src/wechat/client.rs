@@ -1,9 +1,11 @@
 //! The HTTP side: one client, its timeouts, its bounds, and answers read strictly.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use reqwest::redirect;
+use reqwest::{Url, redirect};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -19,6 +21,8 @@ const LARGEST_BODY: usize = 64 * 1024;
 pub(super) struct Client {
     http: reqwest::Client,
     base_url: String,
+    /// Of each path, parsed once.
+    urls: RwLock<HashMap<&'static str, Url>>,
     timeout: Duration,
     /// Requests under way.
     places: Semaphore,
@@ -54,6 +58,7 @@ impl Client {
         Ok(Self {
             http,
             base_url: config.base_url.clone(),
+            urls: RwLock::default(),
             timeout: config.timeout,
             places: Semaphore::new(config.max_concurrent.min(most)),
             queue: Semaphore::new(config.max_concurrent.saturating_add(config.max_waiting).min(most)),
@@ -82,12 +87,22 @@ impl Client {
         }
     }
 
+    fn url(&self, path: &'static str) -> Result<Url> {
+        if let Some(url) = self.urls.read().unwrap_or_else(PoisonError::into_inner).get(path) {
+            return Ok(url.clone());
+        }
+        let url = Url::parse(&format!("{}{path}", self.base_url));
+        let url = url.map_err(|_| Error::from(Code::Internal).because("wechat.base_url is no URL"))?;
+        self.urls.write().unwrap_or_else(PoisonError::into_inner).insert(path, url.clone());
+        Ok(url)
+    }
+
     async fn send<T: DeserializeOwned>(
         &self,
         call: &Call<'_>,
         token: Option<&ServerToken>,
     ) -> Result<Reply<T>> {
-        let url = format!("{}{}", self.base_url, call.path);
+        let url = self.url(call.path)?;
         let request = match call.body {
             None => self.http.get(url),
             // Whole, with its Content-Length: WeChat answers a chunked one HTTP 412.

@@ -135,11 +135,11 @@ mod tests {
     async fn a_batch_that_hangs_ends_and_who_has_waited_too_long_is_not_written_any_more() {
         let written = Arc::new(std::sync::Mutex::new(Vec::new()));
         let seen = written.clone();
-        let gather = Arc::new(Gather::start(1, 2, move |items: Vec<u32>| {
+        let gather = Arc::new(Gather::start(1, 1, move |items: Vec<u32>| {
             let seen = seen.clone();
             async move {
                 seen.lock().unwrap().extend(items.iter().copied());
-                if items.contains(&1) {
+                if items[0] % 9 == 1 {
                     std::future::pending::<()>().await;
                 }
                 items
@@ -151,14 +151,21 @@ mod tests {
                 async move { gather.written(item).await }
             })
         };
+        let second = async || tokio::time::advance(Duration::from_secs(1)).await;
         let hangs = ask(1);
-        tokio::task::yield_now().await;
+        second().await;
+        let hangs_too = ask(10);
+        second().await;
         let waits = ask(2);
-        assert_eq!(
-            (hangs.await.unwrap(), waits.await.unwrap()),
-            (Err(Unwritten::Late), Err(Unwritten::Late))
-        );
-        assert_eq!(gather.written(3).await, Ok(3));
-        assert_eq!(*written.lock().unwrap(), [1, 3], "who was told later is not written");
+        for _ in 2..8 {
+            second().await;
+        }
+        // The second batch is under way since the fifth second, and until the tenth.
+        let comes_later = ask(3);
+        for late in [hangs, hangs_too, waits] {
+            assert_eq!(late.await.unwrap(), Err(Unwritten::Late));
+        }
+        assert_eq!(comes_later.await.unwrap(), Ok(3));
+        assert_eq!(*written.lock().unwrap(), [1, 10, 3], "who was told later is not written");
     }
 }

@@ -68,7 +68,7 @@ impl Tokens {
                 audience: config.audience.clone(),
                 leeway: config.leeway,
             },
-            verified: Verified::new(),
+            verified: Verified::new(config.ttl.saturating_add(config.leeway)),
         })
     }
 

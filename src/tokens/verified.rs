@@ -4,6 +4,7 @@
 //! reload can change is looked at each time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
@@ -12,8 +13,11 @@ use verify::{Claims, Expected, Refusal};
 use super::jwks::Published;
 use crate::clock::Timestamp;
 
-/// So many are remembered, about half a kilobyte each.
-const MOST: u64 = 16_384;
+/// So many bytes are remembered: about 20,000 tokens without a nickname in them.
+const MOST: u64 = 16 * 1024 * 1024;
+
+/// Of an entry besides what the token says.
+const OVERHEAD: usize = 300;
 
 /// By the token's SHA-256: the text itself isn't kept.
 pub(super) struct Verified(Cache<[u8; 32], Arc<Entry>>);
@@ -24,11 +28,15 @@ struct Entry {
     published: Arc<Published>,
     /// When.
     at: Timestamp,
+    /// About how many bytes it takes.
+    weight: u32,
 }
 
 impl Verified {
-    pub(super) fn new() -> Self {
-        Self(Cache::new(MOST))
+    /// `life`: so long a token counts at the most; then nothing that it said is kept.
+    pub(super) fn new(life: Duration) -> Self {
+        let cache = Cache::builder().max_capacity(MOST).time_to_live(life);
+        Self(cache.weigher(|_, entry: &Arc<Entry>| entry.weight).build())
     }
 
     /// As [`verify::verify`], which this asks unless it has already.
@@ -50,15 +58,14 @@ impl Verified {
             return Ok(known.claims.clone());
         }
         let claims = Arc::new(verify::verify(token, published.keys(), expected, now.as_second())?);
-        self.0.insert(name, Arc::new(Entry { claims: claims.clone(), published, at: now }));
+        let weight = u32::try_from(token.len() + OVERHEAD).unwrap_or(u32::MAX);
+        self.0.insert(name, Arc::new(Entry { claims: claims.clone(), published, at: now, weight }));
         Ok(claims)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use proptest::prelude::*;
 
     use super::*;

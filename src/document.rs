@@ -9,6 +9,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+/// Longer ones are compressed fast rather than well.
+const LONG: usize = 64 * 1024;
+
 /// The document in every form that is served.
 pub struct Document {
     /// As it is.
@@ -36,7 +39,8 @@ impl Document {
 }
 
 fn compressed(json: &[u8]) -> Option<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    let mut gzip =
+        GzEncoder::new(Vec::new(), if json.len() > LONG { Compression::fast() } else { Compression::best() });
     gzip.write_all(json).and_then(|()| gzip.finish()).ok()
 }
 

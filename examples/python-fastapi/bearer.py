@@ -43,11 +43,11 @@ class Bearer(HTTPBearer):
         try:
             # First the keys as such: the client says of a set without keys what it says of a kid that isn't in it.
             self.keys.get_signing_keys()
-        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError):
+        except (jwt.PyJWKClientError, jwt.PyJWKSetError, ValueError, OSError):
             raise self.later() from None
         try:
             return self.keys.get_signing_key_from_jwt(token)
-        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError):
+        except (jwt.PyJWKClientConnectionError, jwt.PyJWKSetError, ValueError, OSError):
             raise self.later() from None
 
     @staticmethod

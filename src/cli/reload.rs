@@ -1,7 +1,7 @@
 //! Keys change while `wxgate serve` runs: on SIGHUP, and when a file that the configuration was read from changes.
 //!
 //! Files are read and compared rather than watched: secret mounts swap links and bind over, which inotify doesn't see. A
-//! configuration that won't do changes nothing and is tried again at every look, so that a file caught half written heals by
+//! configuration that won't do changes nothing and is tried again every minute, so that a file caught half written heals by
 //! itself, and so does a key that came too early for what is published.
 
 use std::path::PathBuf;
@@ -20,6 +20,9 @@ use crate::telemetry;
 
 /// How often the files are looked at.
 const EVERY: Duration = Duration::from_secs(5);
+
+/// What was refused is tried again at every twelfth look: opening keys that are encrypted costs something.
+const AGAIN: u32 = 12;
 
 /// So long they may take to be read before somebody is told: a network's mount that is gone holds up whoever reads.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -73,13 +76,15 @@ pub(super) fn hangups() -> Result<Signal, Failure> {
 /// Reloads whenever there is a reason to.
 pub(super) async fn watch(app: Arc<App>, mut watched: Watched, mut hangups: Signal) {
     let mut ticks = tokio::time::interval(EVERY);
+    let mut looks = 0_u32;
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let asked = tokio::select! { _ = hangups.recv() => true, _ = ticks.tick() => false };
-        let app = app.clone();
+        looks = looks.wrapping_add(1);
+        let (app, again) = (app.clone(), looks.is_multiple_of(AGAIN));
         let mut turn = tokio::task::spawn_blocking(move || {
             let news = watched.changed() || asked;
-            if news || !watched.refused.is_empty() {
+            if news || (again && !watched.refused.is_empty()) {
                 reload(&app, &mut watched, news);
             }
             watched
@@ -159,6 +164,6 @@ fn refused(problems: &[Problem]) {
         tracing::error!(setting = key, "not reloaded: {text}");
     }
     tracing::error!(
-        "the keys of before serve on until the above is mended; it is tried again every few seconds"
+        "the keys of before serve on until the above is mended; it is tried again every minute, and when the files change"
     );
 }

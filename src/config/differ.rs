@@ -79,6 +79,10 @@ mod tests {
             load(&Layers { file: Some(file), ..Layers::default() }).unwrap()
         };
         let before = config(&[]);
+        let mut named = before.clone();
+        named.accounts.levels = vec!["❤\u{fe0f} VIP \u{7f}\"".into()];
+        assert_eq!(named.differences(&named), [""; 0], "what is shown can be read back");
+        assert_eq!(named.differences(&before), ["accounts.levels"]);
         for (name, wanted) in [
             ("password", vec!["database.url"]),
             ("limit", vec!["http.body_limit"]),

@@ -20,12 +20,12 @@ impl Config {
         line(format!("body_limit = {}", http.body_limit));
         line(format!("utc_offset = \"{}\"", offset(http.utc_offset)));
         line("\n[database]".into());
-        line(format!("url = {:?}", without_password(database.address.expose())));
+        line(format!("url = {}", text(without_password(database.address.expose()))));
         line(format!("migrate_on_start = {}", database.migrate_on_start));
         line(format!("max_connections = {}", database.max_connections));
         line(format!("acquire_timeout = {}", span(database.acquire_timeout)));
         line("\n[wechat]".into());
-        line(format!("base_url = {:?}", wechat.base_url));
+        line(format!("base_url = {}", text(&wechat.base_url)));
         line(format!("connect_timeout = {}", span(wechat.connect_timeout)));
         line(format!("timeout = {}", span(wechat.timeout)));
         line(format!("max_concurrent = {}", wechat.max_concurrent));
@@ -35,19 +35,19 @@ impl Config {
         line(format!("decrypts_per_minute = {}", wechat.decrypts_per_minute));
         line(format!("server_calls_per_minute = {}", wechat.server_calls_per_minute));
         for app in &wechat.apps {
-            line(format!("[[wechat.apps]]\nid = {:?}\nsecret = \"(redacted)\"", app.id));
+            line(format!("[[wechat.apps]]\nid = {}\nsecret = \"(redacted)\"", text(&app.id)));
         }
         line("\n[tokens]".into());
-        line(format!("issuer = {:?}", tokens.issuer));
+        line(format!("issuer = {}", text(&tokens.issuer)));
         line(format!("audience = {}", list(tokens.audience.iter().cloned())));
         line(format!("ttl = {}", span(tokens.ttl)));
         line(format!("leeway = {}", span(tokens.leeway)));
-        line(format!("typ = {:?}", tokens.typ.as_str()));
+        line(format!("typ = {}", text(tokens.typ.as_str())));
         line(format!("verifier_cache = {}", span(tokens.verifier_cache)));
         line(format!("claims = {}", list(tokens.claims.iter().cloned())));
         line(format!("accept_headers = {}", list(tokens.accept_headers.iter().cloned())));
         for key in &tokens.keys {
-            line(format!("[[tokens.keys]]\nfile = {:?}", key.file.display().to_string()));
+            line(format!("[[tokens.keys]]\nfile = {}", text(key.file.display().to_string())));
             if !key.phrase.expose().is_empty() {
                 line("passphrase = \"(redacted)\"".into());
             }
@@ -58,7 +58,7 @@ impl Config {
         }
         line("\n[secrets]\nindex_key = \"(redacted)\"".into());
         for key in &self.secrets.column_keys {
-            line(format!("[[secrets.column_keys]]\nid = {:?}\nkey = \"(redacted)\"", key.id));
+            line(format!("[[secrets.column_keys]]\nid = {}\nkey = \"(redacted)\"", text(&key.id)));
         }
         line("\n[accounts]".into());
         let accounts = &self.accounts;
@@ -79,16 +79,28 @@ impl Config {
         line(format!("levels = {}", list(accounts.levels.iter().cloned())));
         line("\n[internal]".into());
         for credential in &self.internal.credentials {
-            line(format!("[[internal.credentials]]\nname = {:?}\ntoken = \"(redacted)\"", credential.name));
+            line(format!(
+                "[[internal.credentials]]\nname = {}\ntoken = \"(redacted)\"",
+                text(&credential.name)
+            ));
         }
         line("\n[log]".into());
-        line(format!("level = {:?}\nformat = {:?}", self.log.level.as_str(), self.log.format.as_str()));
+        line(format!(
+            "level = {}\nformat = {}",
+            text(self.log.level.as_str()),
+            text(self.log.format.as_str())
+        ));
         out
     }
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {
-    format!("{:?}", items.collect::<Vec<_>>())
+    format!("[{}]", items.map(|item| text(&item)).collect::<Vec<_>>().join(", "))
+}
+
+/// As TOML writes it, which is as JSON does, but for one letter.
+fn text(value: impl AsRef<str>) -> String {
+    serde_json::Value::from(value.as_ref()).to_string().replace('\u{7f}', "\\u007f")
 }
 
 fn span(span: Duration) -> String {

@@ -82,7 +82,9 @@ async fn look_up(rooms: &Rooms, now: Timestamp) -> Result<Arc<Document>> {
         })
         .collect();
     let json = serde_json::to_vec(&list).map_err(|_| Error::from(Code::Internal).because("a list of ids"))?;
-    let list = Arc::new(Document::of(json));
+    // Compressing a long one would hold up whoever shares the thread.
+    let document = tokio::task::spawn_blocking(|| Document::of(json)).await;
+    let list = Arc::new(document.map_err(|_| Error::from(Code::Internal).because("a panic"))?);
     *rooms.recent.read() = Some((now, list.clone()));
     Ok(list)
 }

@@ -3,10 +3,16 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::timeout;
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+
+/// No question takes longer: a connection that fell silent must not keep everybody waiting who asks the same. What is asked
+/// only reads, and may be dropped.
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// What is being asked. By hand, because moka's flights want an async cache, and end by keeping the answer: here whoever
 /// asked decides whether it is kept.
@@ -35,7 +41,8 @@ impl<K: Eq + Hash + Clone, V: Clone> SingleFlight<K, V> {
                 return answer.clone();
             }
         };
-        let answer = question().await;
+        let late = || Error::from(Code::StoreUnavailable).because("a look-up took seconds");
+        let answer = timeout(LONGEST, question()).await.unwrap_or_else(|_| Err(late()));
         landing.answer.send_replace(Some(answer.clone()));
         answer
     }
@@ -91,7 +98,6 @@ mod tests {
     use tokio::sync::Notify;
 
     use super::*;
-    use crate::error::Code;
 
     #[tokio::test]
     async fn who_asks_meanwhile_shares_the_answer_also_a_failure_and_who_asks_later_does_not() {

@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
@@ -59,7 +60,8 @@ impl Front {
     fn by_a_door(&mut self, mut request: Request) -> impl Future<Output = Response> + Send + 'static {
         let (app, route) = (self.app.clone(), Route::default());
         let below = request.uri().path().strip_prefix(litemall::PREFIX);
-        let wx = below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
+        let wx = self.side == Side::Public
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
         let visit = Visit::begin(&app, &request);
         request.extensions_mut().insert(visit.visitor.clone());
         request.extensions_mut().insert(route.clone());
@@ -85,7 +87,9 @@ impl Service<Request> for Front {
 
     fn call(&mut self, request: Request) -> Self::Future {
         let public = self.side == Side::Public;
-        match public.then(|| self.known(&request)).flatten() {
+        // A panic here would take the connection along; the router's task catches it.
+        let known = || catch_unwind(AssertUnwindSafe(|| self.known(&request))).unwrap_or_default();
+        match public.then(known).flatten() {
             Some(answer) => Either::Left(ready(Ok(answer))),
             None => Either::Right(self.by_a_door(request).map(Ok).boxed()),
         }

@@ -7,6 +7,8 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{AssertSqlSafe, Executor as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
 
+use tokio::time::timeout;
+
 use super::{Store, lanes};
 use crate::config;
 
@@ -29,9 +31,12 @@ impl Store {
         let backend = if url.starts_with("postgres") { DbBackend::Postgres } else { DbBackend::MySql };
         let most = if backend == DbBackend::Postgres { 2 * lanes(backend) } else { lanes(backend) };
         let batches = config.max_connections.saturating_sub(2).clamp(1, most);
-        let rest = config.max_connections.saturating_sub(batches).max(1);
+        let rest = config.max_connections.saturating_sub(batches);
         let batches = Database::connect(options(config, batches, For::Batches)).await?;
-        let pool = Database::connect(options(config, rest, For::All)).await?;
+        let pool = match rest {
+            0 => batches.clone(),
+            rest => Database::connect(options(config, rest, For::All)).await?,
+        };
         Ok(Self::over(pool.clone(), pool, batches))
     }
 }
@@ -57,6 +62,10 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 
 /// No statement of ours takes this long; one that does waits for a lock whose holder is gone.
 const LONGEST_STATEMENT: &str = "30s";
+
+/// So long a batch's connection may take to say that no transaction is open on it. Of one that was given up in the middle
+/// nobody knows; one that stays silent is closed.
+const CLEANING: Duration = Duration::from_secs(2);
 
 /// What connections are for.
 #[derive(Clone, Copy, PartialEq)]
@@ -118,7 +127,21 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
             let plans = plans.into_iter().filter(|_| purpose == For::Batches);
             postgres.application_name("wxgate").options(bounds.into_iter().chain(plans))
         })
+        .map_sqlx_postgres_pool_opts(move |pool| match purpose {
+            For::Batches => pool.after_release(|connection, _| {
+                let clean = async move { connection.execute("ROLLBACK").await };
+                Box::pin(async move { Ok(timeout(CLEANING, clean).await.is_ok_and(|done| done.is_ok())) })
+            }),
+            _ => pool,
+        })
         .map_sqlx_mysql_pool_opts(move |pool| {
+            let pool = match purpose {
+                For::Batches => pool.after_release(|connection, _| {
+                    let clean = async move { connection.execute("ROLLBACK").await };
+                    Box::pin(async move { Ok(timeout(CLEANING, clean).await.is_ok_and(|done| done.is_ok())) })
+                }),
+                _ => pool,
+            };
             pool.after_connect(move |connection, _| {
                 Box::pin(async move {
                     let Some(lock) = purpose.lock() else { return Ok(()) };

@@ -12,9 +12,12 @@ use tokio::time::timeout;
 /// So many wait at the most.
 const QUEUE: usize = 4_096;
 
-/// So long one waits, and so long a batch may take: less than a request, so that nobody is written who was told "later", and
-/// that a connection which fell silent holds up nobody for longer.
+/// So long one waits, and so long a batch holds up its lane.
 const LONGEST: Duration = Duration::from_secs(5);
+
+/// So long a batch goes on after that, for its database to end it by its own bounds: work that is dropped in the middle of its
+/// BEGIN would go back to the pool open. Whoever hasn't answered then is gone.
+const GONE: Duration = Duration::from_secs(35);
 
 /// A queue and those who empty it. They end when it is dropped.
 pub(super) struct Gather<I, O> {
@@ -63,8 +66,12 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
                     // A task of its own, so that a panic takes this batch along and not the lane.
                     let mut writing = tokio::spawn(write(items));
                     let Ok(outcomes) = timeout(LONGEST, &mut writing).await else {
-                        writing.abort();
                         waiting.into_iter().for_each(|waiting| drop(waiting.send(Err(Unwritten::Late))));
+                        tokio::spawn(async move {
+                            if timeout(GONE, &mut writing).await.is_err() {
+                                writing.abort();
+                            }
+                        });
                         continue;
                     };
                     for (waiting, outcome) in waiting.into_iter().zip(outcomes.unwrap_or_default()) {

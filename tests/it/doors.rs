@@ -215,7 +215,7 @@ async fn who_can_take_compressed_keys_gets_those_under_a_name_of_their_own() {
     let mut back = Vec::new();
     flate2::read::GzDecoder::new(&*bytes).read_to_end(&mut back).unwrap();
     assert_eq!(back, json);
-    for refused in ["gzip;q=0", "identity", "*"] {
+    for refused in ["gzip;q=0", "GZIP;Q=0", "identity", "*"] {
         assert!(
             !ask(&[("accept-encoding", refused)]).await.headers().contains_key("content-encoding"),
             "{refused}"
@@ -224,7 +224,7 @@ async fn who_can_take_compressed_keys_gets_those_under_a_name_of_their_own() {
     // Either name is known, whichever form it is asked in.
     for known in [&plain_name, &gzip_name] {
         let unchanged = ask(&[("accept-encoding", "gzip"), ("if-none-match", known)]).await;
-        assert_eq!((unchanged.status().as_u16(), name(&unchanged)), (304, gzip_name.clone()));
+        assert_eq!((unchanged.status().as_u16(), name(&unchanged)), (304, known.clone()));
     }
 }
 

@@ -26,6 +26,8 @@ pub(crate) struct Kind<T> {
     pub(crate) lifetime: Box<dyn Fn(Option<Duration>) -> Lifetime + Send + Sync>,
     /// Between two fetches, whatever the reasons for them.
     pub(crate) cooldown: Duration,
+    /// Whether nothing can be said without it; else nobody waits for one that failed to come.
+    pub(crate) needed: bool,
     /// Reads it, or says why it can't be read.
     pub(crate) read: fn(&[u8]) -> Result<T, String>,
 }
@@ -59,6 +61,14 @@ struct State<T> {
     failure: Option<String>,
 }
 
+impl<T> State<T> {
+    /// The fetch that is under way. One that has outlived its bound doesn't count: its runtime may be one that nobody drives.
+    fn under_way(&self, now: i64) -> Option<watch::Receiver<()>> {
+        let young = |begun| passed(begun, now) <= LONGEST_FETCH + PATIENCE;
+        self.flight.clone().filter(|_| self.freshness.begun.is_none_or(young))
+    }
+}
+
 impl<T: Send + Sync + 'static> Feed<T> {
     pub(crate) fn new(kind: Kind<T>, transport: Arc<dyn Transport>) -> Arc<Self> {
         let state = State {
@@ -76,14 +86,14 @@ impl<T: Send + Sync + 'static> Feed<T> {
     pub(crate) async fn get(self: &Arc<Self>, now: i64) -> Option<Arc<T>> {
         let (launch, flight) = {
             let mut state = self.state();
-            match (state.freshness.step(now), state.flight.clone()) {
+            match (state.freshness.step(now), state.under_way(now)) {
                 // Somebody fetches already. Who has nothing good waits for that.
                 (_, Some(flight)) if !state.beside && !state.freshness.is_good(now) => (None, Some(flight)),
                 (_, Some(_)) | (Step::Serve | Step::Nothing, None) => (None, None),
                 (Step::ServeAndFetch, None) => (Some(self.begin(&mut state, now).0), None),
                 (Step::Fetch, None) => {
                     let (launch, flight) = self.begin(&mut state, now);
-                    (Some(launch), Some(flight))
+                    (Some(launch), Some(flight).filter(|_| !state.beside))
                 }
             }
         };
@@ -91,7 +101,9 @@ impl<T: Send + Sync + 'static> Feed<T> {
             launch.go();
         }
         match flight {
-            Some(flight) if self.state().document.is_none() => landed(flight).await,
+            Some(flight) if self.kind.needed && self.state().document.is_none() => {
+                drop(tokio::time::timeout(LONGEST_FETCH, landed(flight)).await);
+            }
             Some(flight) => self.landed_soon(flight).await,
             None => {}
         }
@@ -102,7 +114,7 @@ impl<T: Send + Sync + 'static> Feed<T> {
     pub(crate) async fn newer(self: &Arc<Self>, known: &Arc<T>, now: i64) -> Newer<T> {
         let (launch, flight) = {
             let mut state = self.state();
-            match (state.flight.clone(), state.freshness.may_fetch(now)) {
+            match (state.under_way(now), state.freshness.may_fetch(now)) {
                 (Some(flight), _) => (None, Some(flight)),
                 (None, true) => {
                     let (launch, flight) = self.begin(&mut state, now);
@@ -142,10 +154,11 @@ impl<T: Send + Sync + 'static> Feed<T> {
     /// Notes that a fetch begins. `now` counts as when its answer was got: it is no older than that.
     fn begin(self: &Arc<Self>, state: &mut State<T>, now: i64) -> (Launch<T>, watch::Receiver<()>) {
         let (over, flight) = watch::channel(());
-        state.beside = state.freshness.is_failing(now);
+        let failed = !self.kind.needed && state.document.is_none() && state.failure.is_some();
+        state.beside = failed || state.freshness.is_failing(now);
         state.freshness.begun = Some(now);
         state.flight = Some(flight.clone());
-        (Launch { now, landing: Landing { feed: self.clone(), over: Some(over) } }, flight)
+        (Launch { now, landing: Landing { feed: self.clone(), over: Some(over), taken: false } }, flight)
     }
 
     /// Keeps what came. What can't be read never takes the place of what could.
@@ -195,7 +208,7 @@ struct Launch<T: Send + Sync + 'static> {
 
 impl<T: Send + Sync + 'static> Launch<T> {
     fn go(self) {
-        let Self { now, landing } = self;
+        let Self { now, mut landing } = self;
         tokio::spawn(async move {
             let feed = &landing.feed;
             let etag = feed.state().etag.clone();
@@ -203,6 +216,7 @@ impl<T: Send + Sync + 'static> Launch<T> {
             let fetched = tokio::time::timeout(LONGEST_FETCH, feed.transport.get(request)).await;
             let fetched = fetched.map_err(|_| "took too long".to_owned());
             feed.take(now, fetched.and_then(|fetched| fetched.map_err(|error| error.to_string())));
+            landing.note();
         });
     }
 }
@@ -211,11 +225,30 @@ impl<T: Send + Sync + 'static> Launch<T> {
 struct Landing<T: Send + Sync + 'static> {
     feed: Arc<Feed<T>>,
     over: Option<watch::Sender<()>>,
+    /// What came of it is noted.
+    taken: bool,
+}
+
+impl<T: Send + Sync + 'static> Landing<T> {
+    fn note(&mut self) {
+        self.taken = true;
+    }
 }
 
 impl<T: Send + Sync + 'static> Drop for Landing<T> {
     fn drop(&mut self) {
-        self.feed.state().flight = None;
+        let mut state = self.feed.state();
+        let ours = |flight: &watch::Receiver<()>| {
+            self.over.as_ref().is_some_and(|over| over.subscribe().same_channel(flight))
+        };
+        // Another one may have begun, where this took too long.
+        if state.flight.as_ref().is_some_and(ours) {
+            state.flight = None;
+            if !self.taken {
+                state.failure = Some(format!("{}: the fetch broke off", self.feed.kind.url));
+            }
+        }
+        drop(state);
         self.over.take();
     }
 }

@@ -229,6 +229,7 @@ impl Builder {
                 Lifetime { soft: hard.mul_f64(0.8), hard }
             }),
             cooldown: COOLDOWN,
+            needed: true,
             read: |json| {
                 let keys = KeySet::from_json(json).map_err(|error| error.to_string())?;
                 if keys.is_empty() { Err("holds no key that verifies".to_owned()) } else { Ok(keys) }
@@ -241,6 +242,7 @@ impl Builder {
                 // As often as was asked for, whatever the answer says; who has slept through two rounds waits for the next.
                 lifetime: Box::new(move |_| Lifetime { soft: every, hard: every.saturating_mul(2) }),
                 cooldown: every,
+                needed: false,
                 read: Revocations::from_json,
             };
             Feed::new(kind, transport.clone())

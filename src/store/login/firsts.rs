@@ -73,8 +73,11 @@ async fn make_all(database: &DatabaseConnection, fresh: &[(usize, &Fresh)]) -> R
     }
     let transaction = database.begin().await?;
     let made = async {
-        for some in powers(fresh) {
-            let rows = some.iter().map(|(_, fresh)| users::ActiveModel::from(fresh.user.clone()));
+        // As their identities stand in the order of what they may collide on.
+        let mut users: Vec<&users::Model> = fresh.iter().map(|(_, fresh)| &fresh.user).collect();
+        users.sort_by_key(|user| &user.unionid);
+        for some in powers(&users) {
+            let rows = some.iter().map(|user| users::ActiveModel::from((*user).clone()));
             users::Entity::insert_many(rows).exec_without_returning(&transaction).await?;
         }
         for some in powers(fresh) {

@@ -560,6 +560,60 @@ async fn what_was_ended_is_refused_to_the_millisecond_once_it_is_polled() {
     assert!(status.revocations_failure.unwrap().ends_with("is down"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_list_that_does_not_come_holds_one_request_up_for_a_second_and_the_others_not_at_all() {
+    let key = key("k1");
+    let gateway = Gateway::publishing(&[&key]);
+    let verifier = gateway.builder().revocations(Duration::from_secs(30)).build_over(Silent(gateway.clone()));
+    let token = key.token(START, &json!({}));
+    let begun = tokio::time::Instant::now();
+    for round in 0..3 {
+        for _ in 0..10 {
+            verifier.verify(&token).await.unwrap();
+        }
+        assert_eq!(begun.elapsed().as_secs(), 1 + round * 10);
+        tokio::time::advance(Duration::from_secs(10)).await;
+        settle().await;
+        gateway.turn(30);
+    }
+    assert!(verifier.status().revocations_failure.unwrap().contains("took too long"));
+}
+
+/// Knows the keys, and hangs over the list.
+struct Silent(Gateway);
+
+impl Transport for Silent {
+    fn get<'a>(&'a self, request: Request<'a>) -> Answer<'a> {
+        if request.url.ends_with("/v1/revocations") {
+            Box::pin(std::future::pending())
+        } else {
+            self.0.get(request)
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_fetch_whose_runtime_nobody_drives_does_not_keep_the_keys_from_being_fetched_by_another() {
+    let key = key("k1");
+    let gateway = Gateway::publishing(&[&key]);
+    let verifier = gateway.verifier();
+    let token = key.token(START, &json!({}));
+    verifier.verify(&token).await.unwrap();
+    gateway.turn(250);
+    let asleep = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    {
+        let _entered = asleep.enter();
+        // Near their age: served, and a fetch begun beside that, which never runs.
+        verifier.verify(&token).await.unwrap();
+    }
+    gateway.turn(40);
+    verifier.verify(&token).await.unwrap();
+    settle().await;
+    assert_eq!(gateway.asked(), 2);
+    asleep.shutdown_background();
+    assert_eq!(verifier.status().keys_failure, None, "what ended late says nothing of what came");
+}
+
 #[tokio::test]
 async fn a_list_that_never_came_holds_nobody_to_be_revoked_and_says_so() {
     let key = key("k1");

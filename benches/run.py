@@ -107,7 +107,8 @@ class Server:
 
 def wrk(script, url, connections=CONNECTIONS, seconds=SECONDS, environment=None):
     command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(ROOT / "benches" / script), url]
-    out = subprocess.run(command, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=True).stdout
+    environment = {**os.environ, "BENCHES": str(ROOT / "benches"), **(environment or {})}
+    out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     result = json.loads(re.search(r"RESULT (.*)", out)[1])
     if result["bad"] > result["requests"] / 1000:
         raise SystemExit(f"{url}: {result['bad']} of {result['requests']} requests were not answered well: see target/bench/*.log")

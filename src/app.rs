@@ -1,6 +1,7 @@
 //! The App: everything built once from a configuration.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::clock::Clock;
 use crate::config::{self, Config, Problem};
@@ -10,7 +11,8 @@ use crate::flows::authz::Standings;
 use crate::flows::decrypt::Window;
 use crate::flows::revoke::Recent;
 use crate::store::{Store, describe};
-use crate::throttle::Limit;
+use crate::throttle::{Admission, Limit};
+use crate::tls::Tls;
 use crate::tokens::Tokens;
 use crate::vault::{Hashing, Passwords, Vault};
 use crate::wechat::Wechat;
@@ -21,6 +23,14 @@ pub struct App {
     pub config: Config,
     /// The rooms that flows use.
     pub rooms: Rooms,
+    /// Who is let in when many come.
+    pub admission: Admission,
+    /// How often an address may come.
+    pub addresses: Limit,
+    /// The certificate of the public side, where no proxy has it.
+    pub tls: Option<Arc<Tls>>,
+    /// Whether the process is on its way out.
+    leaving: AtomicBool,
 }
 
 /// The rooms that need nothing but the configuration.
@@ -28,6 +38,7 @@ struct Offline {
     wechat: Wechat,
     vault: Vault,
     tokens: Tokens,
+    tls: Option<Tls>,
 }
 
 /// What came of a reload.
@@ -49,7 +60,7 @@ pub enum StartError {
 impl App {
     /// Builds every room and connects to the database.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
-        let Offline { wechat, vault, tokens } = offline(&config, &clock).map_err(StartError::Config)?;
+        let Offline { wechat, vault, tokens, tls } = offline(&config, &clock).map_err(StartError::Config)?;
         let store =
             Store::connect(&config.database).await.map_err(|error| StartError::Database(describe(&error)))?;
         let (wechat_config, accounts) = (&config.wechat, &config.accounts);
@@ -66,6 +77,7 @@ impl App {
             server_calls: Limit::new(wechat_config.server_calls_per_minute, clock.clone()),
             passwords,
             typed: Limit::new(accounts.passwords_per_minute, clock.clone()),
+            app_logins: Limit::new(config.overload.logins_per_app, clock.clone()),
             registrations: Limit::new(accounts.registrations_per_minute, clock.clone()),
             attempts: Policy {
                 pair: accounts.free_attempts,
@@ -83,7 +95,7 @@ impl App {
                 previous_session_key: wechat_config.previous_session_key,
                 watermark_max_age: wechat_config.watermark_max_age,
             },
-            clock,
+            clock: clock.clone(),
             wechat,
             vault,
             store,
@@ -91,7 +103,16 @@ impl App {
             levels: accounts.levels.clone(),
             utc_offset: config.http.utc_offset,
         };
-        Ok(Self { config, rooms })
+        let admission = Admission::new(&config.overload);
+        let addresses = Limit::new(config.overload.requests_per_address, clock);
+        Ok(Self {
+            rooms,
+            admission,
+            addresses,
+            tls: tls.map(Arc::new),
+            leaving: AtomicBool::new(false),
+            config,
+        })
     }
 
     /// Takes the keys of another configuration, signing keys and column keys, in place of those in force: all of them or,
@@ -99,14 +120,31 @@ impl App {
     pub fn reload(&self, next: &Config) -> Result<Reloaded, Vec<Problem>> {
         let rooms = &self.rooms;
         let tokens = config::Tokens { keys: next.tokens.keys.clone(), ..self.config.tokens.clone() };
-        match (rooms.tokens.next(&tokens, rooms.now()), rooms.vault.next(&next.secrets)) {
-            (Ok(ring), Ok(keys)) => {
+        let tls = self.tls.as_ref().map_or(Ok(None), |tls| tls.next(&next.http));
+        match (rooms.tokens.next(&tokens, rooms.now()), rooms.vault.next(&next.secrets), tls) {
+            (Ok(ring), Ok(keys), Ok(certificate)) => {
                 rooms.tokens.adopt(ring);
                 rooms.vault.adopt(keys);
+                if let (Some(tls), Some(certificate)) = (&self.tls, certificate) {
+                    tls.adopt(certificate);
+                }
             }
-            (ring, keys) => return Err([ring.err(), keys.err()].into_iter().flatten().flatten().collect()),
+            (ring, keys, tls) => {
+                let problems = [ring.err(), keys.err(), tls.err()];
+                return Err(problems.into_iter().flatten().flatten().collect());
+            }
         }
         Ok(Reloaded { waiting: self.config.differences(next) })
+    }
+
+    /// From now on it is on its way out.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
     }
 
     /// Everything that can be said of a configuration without asking anybody: keys read and tested, none missing.
@@ -119,10 +157,11 @@ fn offline(config: &Config, clock: &Arc<dyn Clock>) -> Result<Offline, Vec<Probl
     let wechat = Wechat::from_config(&config.wechat, clock.clone());
     let vault = Vault::from_config(&config.secrets);
     let tokens = Tokens::from_config(&config.tokens, clock.now());
-    match (wechat, vault, tokens) {
-        (Ok(wechat), Ok(vault), Ok(tokens)) => Ok(Offline { wechat, vault, tokens }),
-        (wechat, vault, tokens) => {
-            let problems = [wechat.err(), vault.err(), tokens.err()];
+    let tls = Tls::from_config(&config.http);
+    match (wechat, vault, tokens, tls) {
+        (Ok(wechat), Ok(vault), Ok(tokens), Ok(tls)) => Ok(Offline { wechat, vault, tokens, tls }),
+        (wechat, vault, tokens, tls) => {
+            let problems = [wechat.err(), vault.err(), tokens.err(), tls.err()];
             Err(problems.into_iter().flatten().flatten().collect())
         }
     }

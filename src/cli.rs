@@ -8,15 +8,18 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
 use crate::app::{App, StartError};
 use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Config, Layers, Problem};
+use crate::telemetry;
 
 mod account;
 mod config_command;
+mod descriptors;
 mod dev;
 mod files;
 mod init;
@@ -122,6 +125,8 @@ pub fn main() -> ExitCode {
             Command::Simulate(options) => simulate::run(options).await,
         }
     });
+    // What waits to be logged comes before what is said last.
+    telemetry::flush();
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Config(problems)) => {
@@ -190,22 +195,42 @@ async fn listen(key: &str, address: std::net::SocketAddr) -> Result<tokio::net::
     })
 }
 
-/// Ends with Ctrl-C or SIGTERM.
-async fn asked_to_end() {
+/// Ends with Ctrl-C or SIGTERM, and says how long to go on serving then: who presses Ctrl-C sits before it.
+async fn asked_to_end(drain: Duration) -> Duration {
     use tokio::signal::unix::{SignalKind, signal};
     let interrupted = tokio::signal::ctrl_c();
-    match signal(SignalKind::terminate()) {
+    let drain = match signal(SignalKind::terminate()) {
         Ok(mut terminated) => {
-            tokio::select! { _ = interrupted => {}, _ = terminated.recv() => {} }
+            tokio::select! {
+                _ = interrupted => Duration::ZERO,
+                _ = terminated.recv() => {
+                    tokio::spawn(async move {
+                        terminated.recv().await;
+                        end_now();
+                    });
+                    drain
+                }
+            }
         }
         Err(_) => {
             let _ = interrupted.await;
+            Duration::ZERO
         }
-    }
-    tracing::info!("asked to end; what is under way is finished first (asked again, at once)");
+    };
+    tracing::info!(
+        drain = ?drain,
+        "asked to end: /readyz says no for that long, then what is under way is finished (asked again, at once)"
+    );
     tokio::spawn(async {
         if tokio::signal::ctrl_c().await.is_ok() {
-            std::process::exit(130);
+            end_now();
         }
     });
+    drain
+}
+
+/// Somebody has asked twice.
+fn end_now() -> ! {
+    telemetry::flush();
+    std::process::exit(130)
 }

@@ -66,6 +66,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// Accounts with a password.
     pub accounts: Accounts,
+    /// Who is let in when many come.
+    pub overload: Overload,
     /// The internal API.
     pub internal: Internal,
     /// What we say.
@@ -91,11 +93,38 @@ pub struct Http {
     /// For one request.
     #[serde(deserialize_with = "values::span")]
     pub request_timeout: Duration,
+    /// From a new connection to its first whole request head.
+    #[serde(deserialize_with = "values::span")]
+    pub header_timeout: Duration,
+    /// For every next one.
+    #[serde(deserialize_with = "values::span")]
+    pub idle_timeout: Duration,
+    /// Open at once.
+    pub max_connections: u32,
+    /// Between SIGTERM and the closing of the doors.
+    #[serde(deserialize_with = "values::perhaps_none")]
+    pub drain: Duration,
+    /// The certificate and those that vouch for it, PEM.
+    pub tls_certificate_file: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub tls_key_file: Option<PathBuf>,
+    /// What is in the two files.
+    #[serde(skip)]
+    pub tls: Option<TlsFiles>,
     /// In bytes.
     pub body_limit: usize,
     /// The calendar of registerDate.
     #[serde(deserialize_with = "values::offset")]
     pub utc_offset: jiff::tz::Offset,
+}
+
+/// What the TLS files hold.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// The certificate and those that vouch for it, PEM.
+    pub certificate: ConfigSecret,
+    /// Its private key, PEM.
+    pub key: ConfigSecret,
 }
 
 /// `[database]`
@@ -198,6 +227,24 @@ pub struct Accounts {
     pub levels: Vec<String>,
 }
 
+/// `[overload]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Overload {
+    /// Tokens looked at, at once.
+    pub bearers: u32,
+    /// Logins by code, at once.
+    pub logins: u32,
+    /// Requests that hash a password, at once.
+    pub passwords: u32,
+    /// Requests about encrypted data, at once.
+    pub decrypts: u32,
+    /// Of an address, a minute.
+    pub requests_per_address: NonZeroU32,
+    /// Of an app, a minute.
+    pub logins_per_app: NonZeroU32,
+}
+
 /// `[internal]`
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,4 +275,8 @@ pub struct Log {
     pub level: Level,
     /// For a person, or for a machine.
     pub format: LogFormat,
+    /// Whether each request has its line.
+    pub access: bool,
+    /// Where the audit log goes; none: where the log goes.
+    pub audit_file: Option<PathBuf>,
 }

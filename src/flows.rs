@@ -50,6 +50,8 @@ pub struct Rooms {
     pub passwords: Passwords,
     /// How often an address may try a password.
     pub typed: Limit,
+    /// How often an app's users may log in.
+    pub app_logins: Limit,
     /// How often an address may make an account.
     pub registrations: Limit,
     /// How users stood lately.

@@ -21,7 +21,7 @@
 //! | top | [`http`] the doors · [`cli`] the commands |
 //! | | [`app`] everything, built once from a configuration |
 //! | | [`flows`] what the gateway does, one file a flow |
-//! | | [`wechat`] its server API (and a simulator of it) · [`tokens`] · [`vault`] · [`store`] · [`throttle`] |
+//! | | [`wechat`] its server API (and a simulator of it) · [`tokens`] · [`vault`] · [`store`] · [`throttle`] · [`tls`] |
 //! | ground | [`clock`] · [`document`] · [`error`] · [`config`] · [`secret`] · [`telemetry`] |
 
 pub mod app;
@@ -36,6 +36,7 @@ pub mod secret;
 pub mod store;
 pub mod telemetry;
 pub mod throttle;
+pub mod tls;
 pub mod tokens;
 pub mod vault;
 pub mod wechat;

@@ -77,8 +77,12 @@ impl Store {
         let lanes = usize::try_from(lanes(write.get_database_backend())).unwrap_or(1);
         let (first, second) = (batches.clone(), batches.clone());
         Self {
-            touches: Gather::start(lanes, BATCH, move |touches| login::batch::touch(first.clone(), touches)),
-            firsts: Gather::start(lanes, BATCH, move |fresh| login::firsts::make(second.clone(), fresh)),
+            touches: Gather::start("returning", lanes, BATCH, move |touches| {
+                login::batch::touch(first.clone(), touches)
+            }),
+            firsts: Gather::start("first", lanes, BATCH, move |fresh| {
+                login::firsts::make(second.clone(), fresh)
+            }),
             tidied: AtomicU32::new(0),
             write,
             read,

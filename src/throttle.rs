@@ -1,4 +1,4 @@
-//! Limits that belong to one kind of request. (Admission of everything else comes with overload protection.)
+//! Limits: who may how often (here), and who is let in when more come than can be served (`admission`).
 //!
 //! governor does the counting; ours is that it goes by the gateway's clock, which a test turns.
 
@@ -15,6 +15,11 @@ use governor::{Quota, RateLimiter};
 use crate::clock::Clock;
 use crate::error::{Code, Error, Result};
 use crate::secret::OpenId;
+
+mod adaptive;
+mod admission;
+
+pub use admission::{Admission, Admitted, Class};
 
 /// The gateway's clock as governor wants it.
 #[derive(Clone)]

@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Timestamp;
 use crate::config::{self, Problem};
+use crate::telemetry;
 
 mod encrypted;
 mod issuer;
@@ -93,7 +94,10 @@ impl Tokens {
         now: Timestamp,
     ) -> Result<Issued, issuer::CannotSign> {
         let ring = self.ring.load();
-        self.issuer.issue(ring.keys.signer(now).ok_or(issuer::CannotSign)?, subject, jti, now)
+        let key = ring.keys.signer(now).ok_or(issuer::CannotSign)?;
+        let issued = self.issuer.issue(key, subject, jti, now)?;
+        telemetry::token_issued(key.kid());
+        Ok(issued)
     }
 
     /// What a token says, if it counts at `now` by signature, times, issuer and audience.

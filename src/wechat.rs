@@ -12,6 +12,7 @@ use crate::error::{Code, Error, Result};
 use crate::secret::{AppSecret, LoginCode, OpenId, Phone, SessionKey, UnionId};
 
 mod access_token;
+mod breaker;
 mod check;
 mod client;
 mod codes;
@@ -56,7 +57,7 @@ impl Wechat {
         config: &config::Wechat,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, Vec<Problem>> {
-        let client = client::Client::new(config)
+        let client = client::Client::new(config, clock.clone())
             .map_err(|error| vec![Problem::new("wechat", format!("no HTTP client: {error}"))])?;
         let apps = config.apps.iter().map(|app| App {
             id: app.id.clone(),
@@ -82,6 +83,11 @@ impl Wechat {
         let answer = session::exchange(&self.client, app, code).await;
         claim.settle(&answer);
         answer
+    }
+
+    /// Requests that WeChat is working on.
+    pub fn under_way(&self) -> usize {
+        self.client.under_way()
     }
 
     /// The phone number behind the code of the phone button (wxa/business/getuserphonenumber).

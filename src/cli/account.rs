@@ -73,7 +73,7 @@ pub(super) enum Command {
 }
 
 pub(super) async fn run(command: &Command, config: Config) -> Outcome {
-    telemetry::init(&config.log);
+    telemetry::init(&config.log).map_err(Failure::Other)?;
     let app = App::build(config, clock()).await?;
     let outcome = match command {
         Command::Add { username, ask } => password::add(&app, username, ask).await,

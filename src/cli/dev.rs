@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
@@ -42,7 +43,7 @@ pub(super) async fn run(options: Options) -> Outcome {
     let simulator = simulate::start(simulator_side, vec![app])?;
     let wechat = simulator.base_url();
     let config = configure(address, &wechat, environment.clone())?;
-    telemetry::init(&config.log);
+    telemetry::init(&config.log).map_err(Failure::Other)?;
     let internal_side = listen("WXGATE_HTTP__INTERNAL_LISTEN", config.http.internal_listen).await?;
     let internal = internal_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?;
     migrate::up(&config.database).await.map_err(Failure::Other)?;
@@ -52,7 +53,7 @@ pub(super) async fn run(options: Options) -> Outcome {
         println!("  ({name} was not read: `dev` has a database, keys and a WeChat of its own)");
     }
     let public = http::public_with(app.clone(), playground(&app, &simulator, (address, wechat, environment)));
-    let served = http::serve(app, public, public_side, internal_side, asked_to_end()).await;
+    let served = http::serve(app, public, public_side, internal_side, asked_to_end(Duration::ZERO)).await;
     drop(simulator);
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
 }

@@ -42,7 +42,7 @@ pub(super) async fn run(command: &Command, file: Option<&Path>) -> Outcome {
         Command::Status { json } | Command::Reseal { json } => *json,
     };
     let config = load(file)?;
-    telemetry::init(&config.log);
+    telemetry::init(&config.log).map_err(Failure::Other)?;
     let app = App::build(config, clock()).await?;
     let outcome = match command {
         Command::Reseal { .. } => reseal(&app, json).await,

@@ -2,20 +2,24 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 
 use super::files::warn_of_loose;
 use super::keys::soon;
-use super::{Failure, Outcome, asked_to_end, clock, listen, migrate, reload};
+use super::{Failure, Outcome, asked_to_end, clock, descriptors, listen, migrate, reload};
 use crate::app::App;
 use crate::config::Config;
 use crate::{http, telemetry};
 
 pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
     let clock = clock();
-    telemetry::init(&config.log);
+    telemetry::init(&config.log).map_err(Failure::Other)?;
     telemetry::count();
+    tokio::spawn(keep_up());
+    descriptors::raise(config.http.max_connections);
     // From the start: a change made while the doors open is one.
     let watched = reload::Watched::of(file, &config);
     let hangups = reload::hangups()?;
@@ -40,9 +44,31 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
         );
     }
     tokio::spawn(reload::watch(app.clone(), watched, hangups));
-    let served =
-        http::serve(app.clone(), http::public(app), public_side, internal_side, asked_to_end()).await;
+    let drain = app.config.http.drain;
+    let end = async move {
+        let drain = asked_to_end(drain).await;
+        tell(&[NotifyState::Stopping]);
+        drain
+    };
+    tell(&[NotifyState::Ready]);
+    let served = http::serve(app.clone(), http::public(app), public_side, internal_side, end).await;
     served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+}
+
+/// Tells systemd, where it asked to be told (Type=notify).
+fn tell(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd can't be told how it stands here");
+    }
+}
+
+/// Between two questions of Prometheus', which may never come.
+async fn keep_up() {
+    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    loop {
+        ticks.tick().await;
+        telemetry::keep_up();
+    }
 }
 
 /// What an operator wants to see at a start, each on a line of its own.
@@ -53,7 +79,8 @@ fn announce(app: &App, public_side: &TcpListener, internal_side: &TcpListener) {
     let bound = |listener: &TcpListener| {
         listener.local_addr().map_or_else(|_| "?".into(), |address| address.to_string())
     };
-    tracing::info!(listen = bound(public_side), issuer = rooms.tokens.issuer(), "public side");
+    let tls = if app.tls.is_some() { "its own" } else { "none: a proxy's" };
+    tracing::info!(listen = bound(public_side), issuer = rooms.tokens.issuer(), tls, "public side");
     tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz, /metrics");
     tracing::info!(kind = rooms.store.kind(), "database");
     tracing::info!(base_url = config.wechat.base_url, apps = apps.join(", "), "WeChat");

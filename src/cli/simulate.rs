@@ -34,7 +34,7 @@ pub(super) async fn run(options: Options) -> Outcome {
     println!(
         "a fault:       curl -s -X PUT {url}/_sim/faults -H 'Content-Type: application/json' -d '{{\"errcode\":-1,\"times\":1}}'"
     );
-    tokio::select! { () = simulator.run() => {}, () = super::asked_to_end() => {} }
+    tokio::select! { () = simulator.run() => {}, _ = super::asked_to_end(Duration::ZERO) => {} }
     Ok(())
 }
 

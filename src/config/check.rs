@@ -28,6 +28,26 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "is the same as http.listen; the internal side needs an address of its own",
     );
 
+    rule(
+        (1..=1_000_000).contains(&http.max_connections),
+        "http.max_connections",
+        "must be between 1 and 1000000",
+    );
+    rule(
+        http.tls_certificate_file.is_some() == http.tls_key_file.is_some(),
+        "http.tls_certificate_file",
+        "and http.tls_key_file go together: set both, or neither and let a proxy do TLS",
+    );
+    let overload = &config.overload;
+    for (key, most) in [
+        ("overload.bearers", overload.bearers),
+        ("overload.logins", overload.logins),
+        ("overload.passwords", overload.passwords),
+        ("overload.decrypts", overload.decrypts),
+    ] {
+        rule((16..=65_536).contains(&most), key, "must be between 16 and 65536");
+    }
+
     let address = config.database.address.expose();
     let known = ["sqlite://", "postgres://", "postgresql://", "mysql://"];
     rule(

@@ -22,6 +22,10 @@ impl Config {
             named.extend(differ.map(|name| format!("{section}.{name}")));
         }
         named.retain(|name| name != "tokens.keys" && name != "secrets.column_keys");
+        // A certificate is taken anew with them; only whether there is one waits.
+        if self.http.tls.is_some() == next.http.tls.is_some() {
+            named.retain(|name| !name.starts_with("http.tls_"));
+        }
         let secrets = self.secret_settings().into_iter().zip(next.secret_settings());
         for ((name, ours), (_, theirs)) in secrets {
             if ours != theirs && !named.iter().any(|known| known == name) {

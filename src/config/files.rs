@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Inline, Problem, bounded};
+use super::{Config, Inline, Problem, TlsFiles, bounded};
 use crate::secret::{AppSecret, ConfigSecret};
 
 /// Reads every secret and key file; what can't be read becomes a problem.
@@ -64,6 +64,20 @@ pub(super) fn resolve(config: &mut Config, directory: &Path, problems: &mut Vec<
         if let Some(text) = token {
             credential.bearer = text;
         }
+    }
+    let http = &mut config.http;
+    for path in [&mut http.tls_certificate_file, &mut http.tls_key_file].into_iter().flatten() {
+        *path = directory.join(&*path);
+    }
+    if let (Some(certificate), Some(key)) = (&http.tls_certificate_file, &http.tls_key_file) {
+        let files =
+            (reader.file("http.tls_certificate_file", certificate), reader.file("http.tls_key_file", key));
+        if let (Some(certificate), Some(key)) = files {
+            http.tls = Some(TlsFiles { certificate, key });
+        }
+    }
+    if let Some(path) = &mut config.log.audit_file {
+        *path = directory.join(&*path);
     }
     config.files = reader.files;
 }

@@ -17,7 +17,16 @@ impl Config {
         line(format!("internal_listen = \"{}\"", http.internal_listen));
         line(format!("trusted_proxies = {}", list(http.trusted_proxies.iter().map(ToString::to_string))));
         line(format!("request_timeout = {}", span(http.request_timeout)));
+        line(format!("header_timeout = {}", span(http.header_timeout)));
+        line(format!("idle_timeout = {}", span(http.idle_timeout)));
+        line(format!("max_connections = {}", http.max_connections));
+        line(format!("drain = {}", span(http.drain)));
         line(format!("body_limit = {}", http.body_limit));
+        for (name, path) in [("certificate", &http.tls_certificate_file), ("key", &http.tls_key_file)] {
+            if let Some(path) = path {
+                line(format!("tls_{name}_file = {}", text(path.display().to_string())));
+            }
+        }
         line(format!("utc_offset = \"{}\"", offset(http.utc_offset)));
         line("\n[database]".into());
         line(format!("url = {}", text(without_password(database.address.expose()))));
@@ -77,6 +86,14 @@ impl Config {
         line(format!("hash_threads = {}", accounts.hash_threads));
         line(format!("hash_queue = {}", accounts.hash_queue));
         line(format!("levels = {}", list(accounts.levels.iter().cloned())));
+        line("\n[overload]".into());
+        let overload = &self.overload;
+        line(format!("bearers = {}", overload.bearers));
+        line(format!("logins = {}", overload.logins));
+        line(format!("passwords = {}", overload.passwords));
+        line(format!("decrypts = {}", overload.decrypts));
+        line(format!("requests_per_address = {}", overload.requests_per_address));
+        line(format!("logins_per_app = {}", overload.logins_per_app));
         line("\n[internal]".into());
         for credential in &self.internal.credentials {
             line(format!(
@@ -90,6 +107,10 @@ impl Config {
             text(self.log.level.as_str()),
             text(self.log.format.as_str())
         ));
+        line(format!("access = {}", self.log.access));
+        if let Some(path) = &self.log.audit_file {
+            line(format!("audit_file = {}", text(path.display().to_string())));
+        }
         out
     }
 }

@@ -122,6 +122,14 @@ pub(super) fn span<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duratio
     }
 }
 
+/// As [`span`], and `"0s"` for none.
+pub(super) fn perhaps_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let span = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+    span.filter(|span| *span <= LONGEST)
+        .ok_or_else(|| D::Error::custom(format!("{text:?} is no duration; write \"5s\", or \"0s\" for none")))
+}
+
 /// `2026-12-01T00:00:00Z`
 pub(super) fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let text = String::deserialize(deserializer)?;

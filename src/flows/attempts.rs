@@ -181,7 +181,7 @@ fn mark(rooms: &Rooms, what: &[&str]) -> Mark {
 }
 
 /// One host has a whole /64 of IPv6 to try from.
-pub(super) fn network(ip: IpAddr) -> String {
+pub fn network(ip: IpAddr) -> String {
     match ip {
         IpAddr::V4(ip) => ip.to_string(),
         IpAddr::V6(ip) => {

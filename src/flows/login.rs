@@ -12,6 +12,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, UnionId};
 use crate::store::{Claimed, LoggedIn, Login, Profile, Status, User};
+use crate::telemetry;
 use crate::wechat::encrypted::Claim;
 use crate::wechat::{App, WechatSession};
 
@@ -61,6 +62,13 @@ impl Proof {
 /// code → WeChat → sealed session_key → user → token.
 pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref())?;
+    let session = by_code_of(rooms, app, request).await;
+    session::count(&app.id, "wechat", &session);
+    session
+}
+
+async fn by_code_of(rooms: &Rooms, app: &App, request: &ByCode) -> Result<Session> {
+    rooms.app_logins.admit(app.id.clone()).inspect_err(|_| telemetry::shed("app"))?;
     if request.code.is_none() {
         return Err(Error::missing("code"));
     }

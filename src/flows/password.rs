@@ -36,9 +36,13 @@ pub async fn login(
 ) -> Result<Session> {
     let app = rooms.wechat.app(app_id, app_hint)?;
     let origin = Origin { app: Some(&app.id), ip: Some(ip), ..Origin::default() };
-    let Proven { user, at, .. } = prove(rooms, credentials, origin, "password_login").await?;
-    audit::write("password_login", Who::User(user.id), origin, &Ok(()));
-    session::open(rooms, app, &user, Way::Password, false, at)
+    let proven = prove(rooms, credentials, origin, "password_login").await;
+    let session = proven.and_then(|Proven { user, at, .. }| {
+        audit::write("password_login", Who::User(user.id), origin, &Ok(()));
+        session::open(rooms, app, &user, Way::Password, false, at)
+    });
+    session::count(&app.id, "password", &session);
+    session
 }
 
 /// An account whose password was right.

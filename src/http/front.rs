@@ -18,7 +18,7 @@ use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
 
 use super::visitor::Visit;
-use super::{AppState, authz, keys, litemall, problem};
+use super::{AppState, authz, gate, keys, litemall, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
 
@@ -63,15 +63,35 @@ impl Front {
         let wx = self.side == Side::Public
             && below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
         let visit = Visit::begin(&app, &request);
+        let admitted = match self.side {
+            Side::Public => gate::admit(&app, &visit.visitor, request.uri().path()),
+            Side::Internal => Ok(None),
+        };
+        let admitted = match admitted {
+            Ok(admitted) => admitted,
+            Err(refused) => {
+                let answer = refused.into_response();
+                let answer = if wx { litemall::render(answer) } else { answer };
+                let answer = problem::rendered(answer, &visit.visitor);
+                return Either::Left(ready(visit.end(answer, "-")));
+            }
+        };
         request.extensions_mut().insert(visit.visitor.clone());
         request.extensions_mut().insert(route.clone());
         let answering = self.router.call(request).map(|Ok(answer)| answer);
-        async move {
-            let answer = apart(&app, answering).await.unwrap_or_else(Error::into_response);
+        Either::Right(async move {
+            let learning = app.clone();
+            let work = async move {
+                match admitted {
+                    Some(admitted) => learning.admission.learn(admitted, answering).await,
+                    None => answering.await,
+                }
+            };
+            let answer = apart(&app, work).await.unwrap_or_else(Error::into_response);
             let answer = if wx { litemall::render(answer) } else { answer };
             let answer = problem::rendered(answer, &visit.visitor);
             visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
-        }
+        })
     }
 }
 

@@ -7,7 +7,10 @@ use axum::http::{HeaderName, StatusCode};
 use serde::Serialize;
 
 use super::AppState;
-use crate::telemetry;
+use crate::clock::Timestamp;
+use crate::telemetry::{self, Gauges, Signing};
+use crate::throttle::Class;
+use crate::tokens::Planned;
 
 #[derive(Serialize)]
 pub(super) struct Readiness {
@@ -23,8 +26,38 @@ pub(super) async fn livez() -> &'static str {
 }
 
 /// What was counted, in Prometheus' text format.
-pub(super) async fn metrics() -> ([(HeaderName, &'static str); 1], String) {
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], telemetry::numbers())
+pub(super) async fn metrics(State(app): State<AppState>) -> ([(HeaderName, &'static str); 1], String) {
+    let rooms = &app.rooms;
+    let classes = Class::ALL.map(|class| {
+        let (under_way, most) = app.admission.under_way(class);
+        (class.as_str(), under_way, most)
+    });
+    let numbers = telemetry::numbers(&Gauges {
+        classes: &classes,
+        wechat: rooms.wechat.under_way(),
+        hashing: rooms.passwords.under_way(),
+        draining: app.is_leaving(),
+        signing: signing(&rooms.tokens.plan(), rooms.now()),
+    });
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4")], numbers)
+}
+
+fn signing(plan: &[Planned], now: Timestamp) -> Signing {
+    let mut signing = Signing::default();
+    for key in plan {
+        let passed = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
+        if key.signs.is_some_and(|from| from > now) {
+            signing.waits += 1;
+        } else if passed(key.superseded) {
+            signing.retiring += u32::from(!passed(key.gone));
+        } else {
+            signing.signs += 1;
+            signing.since = key.signs.map(Timestamp::as_second);
+        }
+    }
+    let changes = plan.iter().flat_map(|key| [key.signs, key.gone]).flatten();
+    signing.next = changes.filter(|instant| *instant > now).min().map(Timestamp::as_second);
+    signing
 }
 
 /// A login could succeed now, as far as this process can tell (WeChat is not asked).
@@ -38,8 +71,12 @@ pub(super) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Rea
         }
     };
     let signer = rooms.tokens.can_sign(rooms.now());
+    let leaving = app.is_leaving();
     let word = |holds: bool| if holds { "ok" } else { "failing" };
-    let (code, status) = if database && signer {
+    telemetry::ready(database && signer && !leaving);
+    let (code, status) = if leaving {
+        (StatusCode::SERVICE_UNAVAILABLE, "leaving")
+    } else if database && signer {
         (StatusCode::OK, "ready")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")

@@ -1,63 +1,130 @@
 //! Two listeners, one end.
 
-use std::convert::Infallible;
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use axum::ServiceExt as _;
-use axum::extract::Request;
-use axum::response::Response;
-use axum::serve::ListenerExt as _;
-use tokio::net::TcpListener;
-use tokio::sync::watch;
-use tower_service::Service;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
 
+use super::connection::{Counted, Side};
 use super::{Front, internal};
 use crate::app::App;
+use crate::telemetry;
 
-/// Serves both sides, the public one by this router, until `end` comes, then lets what is under way finish.
+/// Of the internal side: health, numbers, and the services that may ask.
+const INTERNAL_CONNECTIONS: u32 = 256;
+
+/// Where no connection can be taken (no file descriptor is left), it is tried again after this.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// And said again after so many times.
+const OFTEN: u32 = 100;
+
+/// Serves both sides, the public one by this door, until `end` comes. It says how long to go on then, with `/readyz` saying
+/// no: those who send us requests find out that they shouldn't. After that nobody is let in any more, and what is under way is
+/// finished.
 pub async fn serve(
     app: Arc<App>,
     public: Front,
     public_side: TcpListener,
     internal_side: TcpListener,
-    end: impl Future<Output = ()> + Send + 'static,
+    end: impl Future<Output = Duration> + Send + 'static,
 ) -> std::io::Result<()> {
     let (stop, stopped) = watch::channel(());
+    let leaving = app.clone();
     tokio::spawn(async move {
-        end.await;
+        let drain = end.await;
+        leaving.leave();
+        tokio::time::sleep(drain).await;
         drop(stop);
     });
     let mut over = stopped.clone();
-    let grace = app.config.http.request_timeout;
+    let http = &app.config.http;
+    let outside = Side::new(public, app.tls.clone(), http);
+    let inside = Side::new(internal(app.clone()), None, http);
     let sides = async {
-        let (first, second) = tokio::join!(
-            run(public_side, public, stopped.clone()),
-            run(internal_side, internal(app.clone()), stopped),
+        tokio::join!(
+            accept(public_side, outside, http.max_connections, true, stopped.clone()),
+            accept(internal_side, inside, INTERNAL_CONNECTIONS, false, stopped.clone()),
         );
-        first.and(second)
     };
     // No request takes longer than its timeout; a connection that is still open then has none to finish.
     let patience = async {
         while over.changed().await.is_ok() {}
-        tokio::time::sleep(grace).await;
+        tokio::time::sleep(http.request_timeout).await;
     };
-    let served = tokio::select! { served = sides => served, () = patience => Ok(()) };
+    tokio::select! { () = sides => {}, () = patience => {} }
     app.rooms.store.close().await;
-    served
+    Ok(())
 }
 
-async fn run<S>(listener: TcpListener, doors: S, mut stopped: watch::Receiver<()>) -> std::io::Result<()>
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
-{
-    let service = doors.into_make_service_with_connect_info::<SocketAddr>();
-    let stop = async move {
-        // Ends with the sender.
-        while stopped.changed().await.is_ok() {}
-    };
-    // An answer is one write: nothing is gained by holding it back for more.
-    let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
+/// Lets in whoever connects, up to `most` at once, and returns when the last one is gone.
+async fn accept(
+    listener: TcpListener,
+    side: Side,
+    most: u32,
+    counted: bool,
+    mut stopped: watch::Receiver<()>,
+) {
+    let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
+    let side = Arc::new(side);
+    let mut refused = 0_u32;
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            // Ends with the sender.
+            changed = stopped.changed() => if changed.is_err() { break } else { continue },
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) if is_the_peers(&error) => continue,
+            Err(error) => {
+                if refused.is_multiple_of(OFTEN) {
+                    tracing::error!(
+                        %error,
+                        "no connection can be taken: raise the number of open files (LimitNOFILE, ulimit -n) above \
+                         http.max_connections and what the database and WeChat need"
+                    );
+                }
+                refused = refused.wrapping_add(1);
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        refused = 0;
+        let Ok(place) = places.clone().try_acquire_owned() else {
+            telemetry::shed("connection");
+            turn_away(&stream, side.tls.is_some());
+            continue;
+        };
+        let (side, stopped) = (side.clone(), stopped.clone());
+        tokio::spawn(async move {
+            let _counted = counted.then(Counted::new);
+            side.attend(stream, peer, stopped).await;
+            drop(place);
+        });
+    }
+    // Nobody else may wait at a door that doesn't open any more.
+    drop(listener);
+    drop(places.acquire_many(most).await);
+}
+
+/// What happened to one connection before it was ours.
+fn is_the_peers(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+/// Tells one connection too many to come again, as far as its buffer takes it; through TLS nothing can be told.
+fn turn_away(stream: &TcpStream, tls: bool) {
+    const BODY: &str = r#"{"type":"urn:wxgate:error:busy","title":"服务器繁忙","status":503,"code":"busy","detail":"请稍后再试。"}"#;
+    if !tls {
+        let answer = format!(
+            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/problem+json\r\n\
+             connection: close\r\ncontent-length: {}\r\n\r\n{BODY}",
+            BODY.len()
+        );
+        drop(stream.try_write(answer.as_bytes()));
+    }
 }

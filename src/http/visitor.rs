@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use axum::extract::{ConnectInfo, FromRequestParts, Request};
-use axum::http::header::CACHE_CONTROL;
+use axum::http::header::{CACHE_CONTROL, CONNECTION};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
 use axum::response::Response;
 use ipnet::IpNet;
 use uuid::Uuid;
@@ -16,7 +16,11 @@ use uuid::Uuid;
 use super::language::Language;
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::telemetry;
 use crate::vault::random;
+
+/// The access log's target.
+const ACCESS: &str = "wxgate::access";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -42,6 +46,10 @@ pub(super) struct Visit {
     pub(super) visitor: Visitor,
     started: Instant,
     method: Method,
+    /// The trace that it belongs to, if it says so.
+    trace: Option<String>,
+    /// Whether its connection is to end with this answer.
+    last: bool,
 }
 
 impl Visit {
@@ -58,35 +66,58 @@ impl Visit {
             ip: client_ip(peer, request.headers(), trusted),
             language: Language::of(request.headers()),
         };
-        Self { visitor, started, method: request.method().clone() }
+        // Whoever sends us requests by this connection is to find another replica for the next one. HTTP/2 is told so by itself.
+        let last = app.is_leaving() && request.version() < Version::HTTP_2;
+        let trace = trace_id(request.headers());
+        Self { visitor, started, method: request.method().clone(), trace, last }
     }
 
     /// Gives the answer what every answer has, and logs it. `route`: not the path, which may carry what only its owner should
     /// see.
     pub(super) fn end(self, mut response: Response, route: &str) -> Response {
-        let Self { visitor, started, method } = self;
+        let Self { visitor, started, method, trace, last } = self;
         if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
             response.headers_mut().insert(REQUEST_ID, id);
         }
         // Answers are somebody's own, unless a door says otherwise; X-Litemall-Token alone would not keep a shared cache away.
         response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-        let status = response.status().as_u16();
-        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if last {
+            response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        let (status, took) = (response.status().as_u16(), started.elapsed());
+        telemetry::answered(route, status, took);
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (id, ip) = (&visitor.request_id, visitor.ip);
         let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
         match error.map(|error| error.code) {
-            None => tracing::info!(%method, route, status, ms, request.id = %id, %ip, "answered"),
+            None => {
+                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, "answered")
+            }
             Some(refused) if refused.is_for_the_operator() => {
-                tracing::error!(%method, route, status, ms, request.id = %id, %ip, code, cause, "could not answer");
+                tracing::error!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, code, cause, "could not answer");
             }
             Some(_) => {
-                tracing::info!(%method, route, status, ms, request.id = %id, %ip, code, cause, "refused")
+                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, code, cause, "refused")
             }
         }
         response
     }
+}
+
+/// The id in a W3C traceparent, <https://www.w3.org/TR/trace-context/#traceparent-header>: in the log line it leads from a trace
+/// here. Whoever makes one up finds their own lines.
+fn trace_id(headers: &HeaderMap) -> Option<String> {
+    let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
+    let hex = |text: &str, length| {
+        text.len() == length
+            && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+    };
+    let (version, trace, parent) = (parts.next()?, parts.next()?, parts.next()?);
+    let real = |text: &str| text.bytes().any(|byte| byte != b'0');
+    (hex(version, 2) && version != "ff" && hex(trace, 32) && real(trace) && hex(parent, 16) && real(parent))
+        .then(|| trace.to_owned())
 }
 
 /// A trusted proxy's id, so that its log and ours meet; else one of ours.
@@ -169,6 +200,31 @@ mod tests {
     fn what_is_no_address_ends_the_walk() {
         assert_eq!(from("10.0.0.1", &["1.1.1.1, unknown"]), "10.0.0.1");
         assert_eq!(from("10.0.0.1", &[""]), "10.0.0.1");
+    }
+
+    #[test]
+    fn a_trace_is_known_by_a_well_formed_traceparent_only() {
+        let of = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.append("traceparent", HeaderValue::from_str(text).unwrap());
+            trace_id(&headers)
+        };
+        let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+        assert_eq!(of(&format!("00-{trace}-00f067aa0ba902b7-01")).as_deref(), Some(trace));
+        // A later version may have more behind.
+        assert_eq!(of(&format!("cc-{trace}-00f067aa0ba902b7-01-what")).as_deref(), Some(trace));
+        for bad in [
+            "",
+            "00",
+            trace,
+            "00-4bf92f3577b34da6a3ce929d0e0e473-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(of(bad), None, "{bad}");
+        }
     }
 
     proptest! {

@@ -5,11 +5,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
+
+use crate::telemetry;
 
 /// So many wait at the most.
 const QUEUE: usize = 4_096;
@@ -24,6 +26,7 @@ const GONE: Duration = Duration::from_secs(35);
 /// A queue and those who empty it. They end when it is dropped.
 pub(super) struct Gather<I, O> {
     queue: mpsc::Sender<(I, Waiting<O>)>,
+    kind: &'static str,
 }
 
 type Waiting<O> = oneshot::Sender<Result<O, Unwritten>>;
@@ -40,8 +43,10 @@ pub(super) enum Unwritten {
 }
 
 impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
-    /// `lanes` batches at once, each of `most` items at the most. `write` answers them in their order.
+    /// `lanes` batches at once, each of `most` items at the most. `write` answers them in their order. The numbers call it
+    /// `kind`.
     pub(super) fn start<F>(
+        kind: &'static str,
         lanes: usize,
         most: usize,
         write: impl Fn(Vec<I>) -> F + Clone + Send + Sync + 'static,
@@ -65,6 +70,11 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
                         continue;
                     }
                     let (items, waiting): (Vec<I>, Vec<Waiting<O>>) = batch.into_iter().unzip();
+                    #[expect(
+                        clippy::disallowed_methods,
+                        reason = "how long a commit takes, which no test's clock may say"
+                    )]
+                    let begun = Instant::now();
                     // Here, in the lane's own task: a hop to another costs a lone login more than all else in here. A panic takes
                     // this batch along and not the lane.
                     let mut writing = AssertUnwindSafe(write(items)).catch_unwind().boxed();
@@ -73,19 +83,21 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
                         tokio::spawn(async move { drop(timeout(GONE, writing).await) });
                         continue;
                     };
+                    telemetry::batch(kind, waiting.len(), begun.elapsed());
                     for (waiting, outcome) in waiting.into_iter().zip(outcomes.unwrap_or_default()) {
                         drop(waiting.send(Ok(outcome)));
                     }
                 }
             });
         }
-        Self { queue }
+        Self { queue, kind }
     }
 
     /// Has it written with whatever else waits, and gives what came of it.
     pub(super) async fn written(&self, item: I) -> Result<O, Unwritten> {
         let (answer, outcome) = oneshot::channel();
         self.queue.try_send((item, answer)).map_err(|_| Unwritten::Full)?;
+        telemetry::batch_waits(self.kind, QUEUE - self.queue.capacity());
         match timeout(LONGEST, outcome).await {
             Ok(answered) => answered.unwrap_or(Err(Unwritten::Lost)),
             Err(_) => Err(Unwritten::Late),
@@ -103,7 +115,7 @@ mod tests {
     async fn what_comes_while_one_is_written_is_written_together_and_each_gets_its_own_answer() {
         let (open, sizes) = (Arc::new(Semaphore::new(0)), Arc::new(std::sync::Mutex::new(Vec::new())));
         let (gate, seen) = (open.clone(), sizes.clone());
-        let gather = Arc::new(Gather::start(1, 100, move |items: Vec<u32>| {
+        let gather = Arc::new(Gather::start("test", 1, 100, move |items: Vec<u32>| {
             let (gate, seen) = (gate.clone(), seen.clone());
             async move {
                 gate.acquire().await.unwrap().forget();
@@ -128,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_costs_its_own_batch_and_no_other() {
-        let gather = Gather::start(1, 1, |items: Vec<u32>| async move {
+        let gather = Gather::start("test", 1, 1, |items: Vec<u32>| async move {
             assert!(items != [13], "thirteen");
             items
         });
@@ -141,7 +153,7 @@ mod tests {
     async fn a_batch_that_hangs_ends_and_who_has_waited_too_long_is_not_written_any_more() {
         let written = Arc::new(std::sync::Mutex::new(Vec::new()));
         let seen = written.clone();
-        let gather = Arc::new(Gather::start(1, 1, move |items: Vec<u32>| {
+        let gather = Arc::new(Gather::start("test", 1, 1, move |items: Vec<u32>| {
             let seen = seen.clone();
             async move {
                 seen.lock().unwrap().extend(items.iter().copied());

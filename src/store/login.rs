@@ -18,6 +18,7 @@ use super::{Store, error};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{OpenId, UnionId};
+use crate::telemetry;
 use crate::vault::Sealed;
 
 pub(super) mod batch;
@@ -93,6 +94,7 @@ impl Store {
             Ok(_) => {}
             Err(unwritten) => return Err(failed(unwritten)),
         }
+        telemetry::went_alone();
         self.upsert_alone(login).await
     }
 

@@ -7,11 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use moka::sync::Cache;
 use verify::{Claims, Expected, Refusal};
 
 use super::jwks::Published;
 use crate::clock::Timestamp;
+use crate::telemetry::Accepted;
 
 /// So many bytes are remembered: about 20,000 tokens without a nickname in them.
 const MOST: u64 = 16 * 1024 * 1024;
@@ -30,6 +33,8 @@ struct Entry {
     at: Timestamp,
     /// About how many bytes it takes.
     weight: u32,
+    /// What counts it.
+    accepted: Accepted,
 }
 
 impl Verified {
@@ -55,13 +60,23 @@ impl Verified {
             && known.at <= now
         {
             verify::check(&known.claims, expected, now.as_second())?;
+            known.accepted.count();
             return Ok(known.claims.clone());
         }
         let claims = Arc::new(verify::verify(token, published.keys(), expected, now.as_second())?);
         let weight = u32::try_from(token.len() + OVERHEAD).unwrap_or(u32::MAX);
-        self.0.insert(name, Arc::new(Entry { claims: claims.clone(), published, at: now, weight }));
+        let accepted = Accepted::by(&kid(token).unwrap_or_default());
+        accepted.count();
+        self.0.insert(name, Arc::new(Entry { claims: claims.clone(), published, at: now, weight, accepted }));
         Ok(claims)
     }
+}
+
+/// By which key a token says that it was signed; of a token that has been verified.
+fn kid(token: &str) -> Option<String> {
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let header: serde_json::Value = serde_json::from_slice(&header).ok()?;
+    header["kid"].as_str().map(str::to_owned)
 }
 
 #[cfg(test)]

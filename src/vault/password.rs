@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 use super::random;
 use super::stored_hash::{StoredHash, Unusable, derive};
 use crate::secret::{Password, PasswordHash};
+use crate::telemetry::elsewhere;
 
 mod threads;
 
@@ -42,6 +43,9 @@ pub struct Hashing {
 pub struct Passwords {
     shared: Arc<Shared>,
     places: Arc<Semaphore>,
+    /// How many places there are, and how many of them are threads.
+    most: usize,
+    running: usize,
     threads: Threads,
 }
 
@@ -91,6 +95,8 @@ impl Passwords {
         let decoy = write(&params, &random::bytes(), &random::bytes());
         Ok(Self {
             places: Arc::new(Semaphore::new(threads + settings.queue)),
+            most: threads + settings.queue,
+            running: threads,
             threads: Threads::start(threads, params.block_count())
                 .map_err(|error| format!("hash_threads: no thread can be started: {error}"))?,
             shared: Arc::new(Shared { params, decoy }),
@@ -100,6 +106,13 @@ impl Passwords {
     /// A place, if there is one.
     pub fn admit(&self) -> Option<Place> {
         self.places.clone().try_acquire_owned().ok().map(Place)
+    }
+
+    /// Passwords that wait for a thread, and that are hashed.
+    pub fn under_way(&self) -> (usize, usize) {
+        let all = self.most.saturating_sub(self.places.available_permits());
+        let running = all.min(self.running);
+        (all - running, running)
     }
 
     /// Hashes a new password.
@@ -136,7 +149,8 @@ impl Passwords {
                 let _ = answer.send(done);
             }
         }));
-        answered.await.map_err(|_| HashError)
+        // Its queue is bounded by places, and no sign that anybody else has to wait.
+        elsewhere::waited(answered).await.0.map_err(|_| HashError)
     }
 }
 

@@ -50,7 +50,7 @@ async fn signed<T: serde::de::DeserializeOwned>(
 ) -> Result<Reply<T>> {
     let signature = signature(key);
     let query = [("openid", openid.expose()), ("signature", &signature), ("sig_method", "hmac_sha256")];
-    wechat.client.exchange(wechat.call_with_token(app, &Call { path, query: &query, body: None })).await
+    wechat.client.exchange(path, wechat.call_with_token(app, &Call { path, query: &query, body: None })).await
 }
 
 /// hex(hmac_sha256(session_key, "")), the key being the base64 text as it is, not what it encodes.

@@ -2,18 +2,21 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use reqwest::{Url, redirect};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+use super::breaker::Breaker;
 use super::errcode::{self, Errcode};
+use crate::clock::Clock;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::secret::ServerToken;
+use crate::telemetry::{self, elsewhere};
 
 /// WeChat's answers have a few hundred bytes; more than this is somebody else's.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -24,10 +27,13 @@ pub(super) struct Client {
     /// Of each path, parsed once.
     urls: RwLock<HashMap<&'static str, Url>>,
     timeout: Duration,
-    /// Requests under way.
+    /// Requests under way at once, at the most.
+    most: usize,
     places: Semaphore,
     /// Exchanges under way or waiting for a place.
     queue: Semaphore,
+    breaker: Breaker,
+    clock: Arc<dyn Clock>,
 }
 
 /// One request to WeChat: GET, or POST where there is a body.
@@ -42,7 +48,7 @@ pub(super) struct Call<'c> {
 pub(super) type Reply<T> = std::result::Result<T, Errcode>;
 
 impl Client {
-    pub(super) fn new(config: &config::Wechat) -> reqwest::Result<Self> {
+    pub(super) fn new(config: &config::Wechat, clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .connect_timeout(config.connect_timeout)
             .timeout(config.timeout)
@@ -60,19 +66,37 @@ impl Client {
             base_url: config.base_url.clone(),
             urls: RwLock::default(),
             timeout: config.timeout,
+            most: config.max_concurrent.min(most),
             places: Semaphore::new(config.max_concurrent.min(most)),
             queue: Semaphore::new(config.max_concurrent.saturating_add(config.max_waiting).min(most)),
+            breaker: Breaker::default(),
+            clock,
         })
     }
 
     /// Runs an exchange (one request, or the few that belong together) within the deadline.
-    pub(super) async fn exchange<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+    pub(super) async fn exchange<T>(
+        &self,
+        path: &'static str,
+        work: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
+        self.breaker.pass(self.clock.now())?;
         let _queued = self.queue.try_acquire().map_err(|_| {
+            telemetry::shed("wechat");
             Error::from(Code::Busy).because("wechat.max_waiting calls wait for WeChat already")
         })?;
-        tokio::time::timeout(self.timeout, work)
-            .await
-            .unwrap_or_else(|_| Err(unavailable("WeChat did not answer within wechat.timeout")))
+        let (done, _) = elsewhere::waited(tokio::time::timeout(self.timeout, work)).await;
+        done.unwrap_or_else(|_| {
+            let late = Silent::new("timeout", "WeChat did not answer within wechat.timeout");
+            self.breaker.settle(false, self.clock.now());
+            telemetry::wechat_answered(path, &late.kind);
+            Err(unavailable(late.cause))
+        })
+    }
+
+    /// Requests that WeChat is working on.
+    pub(super) fn under_way(&self) -> usize {
+        self.most - self.places.available_permits().min(self.most)
     }
 
     /// One request. An answer of "busy" is asked for once more; nothing else is, once it may have reached WeChat.
@@ -114,29 +138,81 @@ impl Client {
         let request = request.query(&token.iter().chain(call.query).collect::<Vec<_>>());
         // A place for each request, rather than for the exchange: who waits for another's access_token holds none.
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
-        let mut response = request.send().await.map_err(|error| unavailable(kind(&error)))?;
-        let status = response.status();
-        if status != 200 {
-            return Err(unavailable(format!("WeChat answered HTTP {}", status.as_u16())));
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(512));
-        while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(kind(&error)))? {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(unavailable("WeChat's answer is larger than 64 KiB"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        read(&body)
+        #[expect(clippy::disallowed_methods, reason = "how long WeChat takes, which no test's clock may say")]
+        let begun = Instant::now();
+        let answered = ask(request).await.and_then(|body| read(&body));
+        self.breaker.settle(answered.is_ok(), self.clock.now());
+        telemetry::wechat_took(call.path, begun.elapsed());
+        let kind = match &answered {
+            Ok(Ok(_)) => "0".into(),
+            Ok(Err(refused)) => refused.label(),
+            Err(silent) => silent.kind.clone(),
+        };
+        telemetry::wechat_answered(call.path, &kind);
+        answered.map_err(|silent| unavailable(silent.cause))
     }
 }
 
+/// No answer of WeChat's: what the numbers call it, and what the log says.
+struct Silent {
+    kind: Cow<'static, str>,
+    cause: Cow<'static, str>,
+}
+
+impl Silent {
+    fn new(kind: impl Into<Cow<'static, str>>, cause: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind: kind.into(), cause: cause.into() }
+    }
+}
+
+impl From<reqwest::Error> for Silent {
+    /// In words of ours: reqwest's carry the URL, and in it the AppSecret and the code.
+    fn from(error: reqwest::Error) -> Self {
+        if error.is_timeout() {
+            Self::new("timeout", "WeChat did not answer within wechat.timeout")
+        } else if is_tls(&error) {
+            Self::new(
+                "tls",
+                "TLS with WeChat failed: check the clock, the CA certificates and what stands between",
+            )
+        } else if error.is_connect() {
+            Self::new(
+                "unreachable",
+                "WeChat can't be connected to: check DNS, the firewall and wechat.base_url",
+            )
+        } else if error.is_body() || error.is_decode() {
+            Self::new("broken", "WeChat's answer broke off")
+        } else {
+            Self::new("broken", "the connection to WeChat broke")
+        }
+    }
+}
+
+/// Sends it and reads the whole answer.
+async fn ask(request: reqwest::RequestBuilder) -> std::result::Result<Zeroizing<Vec<u8>>, Silent> {
+    let mut response = request.send().await?;
+    let status = response.status().as_u16();
+    if status != 200 {
+        return Err(Silent::new(format!("http_{status}"), format!("WeChat answered HTTP {status}")));
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(512));
+    while let Some(chunk) = response.chunk().await? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(Silent::new("garbage", "WeChat's answer is larger than 64 KiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
 /// Reads a body as JSON whatever its content type (sns answers text/plain). serde's own message would quote it.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reply<T>> {
-    let errcode: Errcode = serde_json::from_slice(body).map_err(|_| garbage("no JSON object"))?;
+fn read<T: DeserializeOwned>(body: &[u8]) -> std::result::Result<Reply<T>, Silent> {
+    let unusable = |what| Silent::new("garbage", format!("WeChat's answer is unusable: {what}"));
+    let errcode: Errcode = serde_json::from_slice(body).map_err(|_| unusable("no JSON object"))?;
     if errcode.errcode != 0 {
         return Ok(Err(errcode));
     }
-    serde_json::from_slice(body).map(Ok).map_err(|_| garbage("not what was asked for"))
+    serde_json::from_slice(body).map(Ok).map_err(|_| unusable("not what was asked for"))
 }
 
 /// An answer that is none of WeChat's.
@@ -146,21 +222,6 @@ pub(super) fn garbage(what: &'static str) -> Error {
 
 fn unavailable(cause: impl Into<Cow<'static, str>>) -> Error {
     Error::from(Code::WechatUnavailable).because(cause)
-}
-
-/// What happened, in words of ours: reqwest's carry the URL, and in it the AppSecret and the code.
-fn kind(error: &reqwest::Error) -> &'static str {
-    if error.is_timeout() {
-        "WeChat did not answer within wechat.timeout"
-    } else if is_tls(error) {
-        "TLS with WeChat failed: check the clock, the CA certificates and what stands between"
-    } else if error.is_connect() {
-        "WeChat can't be connected to: check DNS, the firewall and wechat.base_url"
-    } else if error.is_body() || error.is_decode() {
-        "WeChat's answer broke off"
-    } else {
-        "the connection to WeChat broke"
-    }
 }
 
 fn is_tls(error: &reqwest::Error) -> bool {

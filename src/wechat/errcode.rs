@@ -23,6 +23,14 @@ impl Errcode {
         matches!(self.errcode, 40001 | 40014 | 42001)
     }
 
+    /// As the numbers call it: WeChat's own, as far as they can be its own.
+    pub(super) fn label(&self) -> std::borrow::Cow<'static, str> {
+        match self.errcode {
+            BUSY | 40_000..60_000 => self.errcode.to_string().into(),
+            _ => "other".into(),
+        }
+    }
+
     /// What it means: for the client, and for the operator's log.
     ///
     /// <https://developers.weixin.qq.com/miniprogram/dev/OpenApiDoc/user-login/code2Session.html>

@@ -19,7 +19,7 @@ pub(super) async fn by_code(wechat: &Wechat, app: &App, code: &LoginCode, openid
     // With the openid, WeChat checks that the code is this user's.
     let body = json!({ "code": code.expose(), "openid": openid.expose() });
     let call = Call { path: "/wxa/business/getuserphonenumber", query: &[], body: Some(&body) };
-    match wechat.client.exchange(wechat.call_with_token::<Answer>(app, &call)).await? {
+    match wechat.client.exchange(call.path, wechat.call_with_token::<Answer>(app, &call)).await? {
         Ok(answer) => answer.phone_info.as_ref().and_then(read).ok_or_else(|| garbage("no phone number")),
         Err(errcode) => Err(about_the_button(errcode.meaning(&app.id))),
     }

@@ -25,7 +25,7 @@ pub(super) async fn exchange(client: &Client, app: &App, code: &LoginCode) -> Re
         ("grant_type", "authorization_code"),
     ];
     let call = Call { path: "/sns/jscode2session", query: &query, body: None };
-    let reply = client.exchange(client.call::<Answer>(&call, None)).await?;
+    let reply = client.exchange(call.path, client.call::<Answer>(&call, None)).await?;
     success(reply.map_err(|errcode| errcode.meaning(&app.id))?)
 }
 

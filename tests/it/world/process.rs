@@ -25,7 +25,9 @@ fn command(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> C
     let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
     let inherited: HashMap<_, _> =
         std::env::vars().filter(|(name, _)| !name.starts_with("WXGATE_")).collect();
-    command.current_dir(folder).args(arguments).env_clear().envs(inherited).envs(environment.iter().copied());
+    // A test that wants to see it drain says so.
+    command.current_dir(folder).args(arguments).env_clear().envs(inherited).env("WXGATE_HTTP__DRAIN", "0s");
+    command.envs(environment.iter().copied());
     command
 }
 

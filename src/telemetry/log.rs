@@ -1,0 +1,113 @@
+//! The log: who does the writing, and what is written.
+//!
+//! A thread of its own writes. Whoever reads the log, a pipe, a terminal, a disk, may stop reading: then lines are dropped and
+//! counted, and no request waits for them.
+
+use std::fs::OpenOptions;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use tracing::level_filters::LevelFilter;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Level, Log, LogFormat};
+
+/// Lines that wait to be written, at the most: some megabytes.
+const WAITING: usize = 16_384;
+
+/// Those who write; dropped at the end, they write what waits.
+static WRITERS: Mutex<Vec<WorkerGuard>> = Mutex::new(Vec::new());
+
+/// How many lines were dropped, for each writer.
+static DROPPED: OnceLock<Vec<ErrorCounter>> = OnceLock::new();
+
+/// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,
+/// because at TRACE some of them name URLs and headers.
+///
+/// # Errors
+/// `log.audit_file` can't be written, in words for the operator.
+pub fn init(log: &Log) -> Result<(), String> {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    // The database's libraries say nothing at all: their warnings quote the server's text, and in it the row.
+    let silent = ["sqlx", "sea_orm", "sea_orm_migration"].map(|library| (library, LevelFilter::OFF));
+    let audit = |level| ("wxgate::audit", level);
+    // Refusals that want the operator are said all the same.
+    let access = if log.access { level } else { level.min(LevelFilter::WARN) };
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("wxgate", level)
+        .with_target("wxgate::access", access)
+        .with_targets(silent);
+    let mut writers = Vec::new();
+    let mut writer = |output: Box<dyn std::io::Write + Send>| {
+        let (writer, guard) =
+            NonBlockingBuilder::default().buffered_lines_limit(WAITING).thread_name("log").finish(output);
+        writers.push((writer.error_counter(), guard));
+        writer
+    };
+    use std::io::IsTerminal as _;
+    let main = formatted(log.format, writer(Box::new(std::io::stderr())), std::io::stderr().is_terminal());
+    // Whatever the level: the audit log says who became whom, not how the program fares.
+    let (main, apart) = match &log.audit_file {
+        None => (main.with_filter(filter.with_targets([audit(LevelFilter::INFO)])), None),
+        Some(path) => {
+            let file = appending(path)
+                .map_err(|error| format!("log.audit_file: {} can't be written: {error}", path.display()))?;
+            let apart = formatted(log.format, writer(Box::new(file)), false);
+            let only = Targets::new().with_targets([audit(LevelFilter::INFO)]);
+            (main.with_filter(filter.with_targets([audit(LevelFilter::OFF)])), Some(apart.with_filter(only)))
+        }
+    };
+    // A second call (tests in one process) keeps the first.
+    if tracing_subscriber::registry().with(main).with(apart).try_init().is_ok() {
+        let (counters, guards): (Vec<_>, Vec<_>) = writers.into_iter().unzip();
+        let _ = DROPPED.set(counters);
+        WRITERS.lock().unwrap_or_else(PoisonError::into_inner).extend(guards);
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        // Where, but not what: a panic's text may quote what it choked on.
+        let place = panic.location().map_or_else(String::new, ToString::to_string);
+        tracing::error!(place, "a panic; the request is answered 500, please report this line");
+    }));
+    Ok(())
+}
+
+fn formatted<S: tracing::Subscriber + for<'s> LookupSpan<'s>>(
+    format: LogFormat,
+    writer: NonBlocking,
+    colours: bool,
+) -> Box<dyn Layer<S> + Send + Sync> {
+    let output = tracing_subscriber::fmt::layer().with_writer(writer);
+    match format {
+        LogFormat::Text => output.with_target(false).with_ansi(colours).boxed(),
+        LogFormat::Json => output.json().flatten_event(true).boxed(),
+    }
+}
+
+/// Its owner's alone: it says who logged in from where.
+fn appending(path: &Path) -> std::io::Result<std::fs::File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Writes what waits to be written: at the end of the program.
+pub fn flush() {
+    WRITERS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
+
+/// Lines that were dropped because nobody read them.
+pub(super) fn dropped() -> u64 {
+    let lines = DROPPED.get().into_iter().flatten().map(|counter| counter.dropped_lines() as u64);
+    lines.sum()
+}

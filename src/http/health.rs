@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz` and `/metrics` of the internal listener.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -7,6 +9,7 @@ use axum::http::{HeaderName, StatusCode};
 use serde::Serialize;
 
 use super::AppState;
+use crate::app::App;
 use crate::clock::Timestamp;
 use crate::telemetry::{self, Gauges, Signing};
 use crate::throttle::Class;
@@ -27,6 +30,7 @@ pub(super) async fn livez() -> &'static str {
 
 /// What was counted, in Prometheus' text format.
 pub(super) async fn metrics(State(app): State<AppState>) -> ([(HeaderName, &'static str); 1], String) {
+    look(&app).await;
     let rooms = &app.rooms;
     let classes = Class::ALL.map(|class| {
         let (under_way, most) = app.admission.under_way(class);
@@ -62,18 +66,8 @@ fn signing(plan: &[Planned], now: Timestamp) -> Signing {
 
 /// A login could succeed now, as far as this process can tell (WeChat is not asked).
 pub(super) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Readiness>) {
-    let rooms = &app.rooms;
-    let database = match rooms.store.ping().await {
-        Ok(()) => true,
-        Err(error) => {
-            tracing::warn!(cause = error.cause.as_deref(), "not ready: the database does not answer");
-            false
-        }
-    };
-    let signer = rooms.tokens.can_sign(rooms.now());
-    let leaving = app.is_leaving();
+    let Found { database, signer, leaving } = look(&app).await;
     let word = |holds: bool| if holds { "ok" } else { "failing" };
-    telemetry::ready(database && signer && !leaving);
     let (code, status) = if leaving {
         (StatusCode::SERVICE_UNAVAILABLE, "leaving")
     } else if database && signer {
@@ -82,4 +76,32 @@ pub(super) async fn readyz(State(app): State<AppState>) -> (StatusCode, Json<Rea
         (StatusCode::SERVICE_UNAVAILABLE, "not ready")
     };
     (code, Json(Readiness { status, database: word(database), signing_key: word(signer) }))
+}
+
+/// How it stands.
+struct Found {
+    database: bool,
+    signer: bool,
+    leaving: bool,
+}
+
+/// So long the database may take to say that it is there: those who probe wait for no more than a second or two.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+async fn look(app: &App) -> Found {
+    let rooms = &app.rooms;
+    let database = match tokio::time::timeout(PATIENCE, rooms.store.ping()).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(cause = error.cause.as_deref(), "not ready: the database does not answer");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("not ready: the database has not answered within two seconds");
+            false
+        }
+    };
+    let found = Found { database, signer: rooms.tokens.can_sign(rooms.now()), leaving: app.is_leaving() };
+    telemetry::ready(found.database && found.signer && !found.leaving);
+    found
 }

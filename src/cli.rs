@@ -24,6 +24,7 @@ mod dev;
 mod files;
 mod init;
 mod keys;
+mod manual;
 pub mod migrate;
 mod progress;
 mod reload;
@@ -71,6 +72,10 @@ enum Command {
     Config(config_command::Command),
     /// Run the simulated WeChat alone
     Simulate(simulate::Options),
+    /// Print what a shell completes: `source <(wxgate completions bash)`
+    Completions(manual::Completions),
+    /// Print the manual page, or write it and one for each command into a folder
+    Man(manual::Pages),
 }
 
 /// Why a command failed.
@@ -104,7 +109,14 @@ pub fn main() -> ExitCode {
     };
     let file = arguments.config.as_deref();
     if file.is_some()
-        && matches!(arguments.command, Command::Dev(_) | Command::Init(_) | Command::Simulate(_))
+        && matches!(
+            arguments.command,
+            Command::Dev(_)
+                | Command::Init(_)
+                | Command::Simulate(_)
+                | Command::Completions(_)
+                | Command::Man(_)
+        )
     {
         eprintln!(
             "wxgate: --config is for serve, migrate, keys, secrets, token, account and config; this command reads none"
@@ -123,6 +135,8 @@ pub fn main() -> ExitCode {
             Command::Account(command) => account::run(&command, load(file)?).await,
             Command::Config(command) => config_command::run(&command, file),
             Command::Simulate(options) => simulate::run(options).await,
+            Command::Completions(options) => manual::completions(&options),
+            Command::Man(options) => manual::man(&options),
         }
     });
     // What waits to be logged comes before what is said last.

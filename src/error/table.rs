@@ -50,7 +50,7 @@ macro_rules! codes {
 
             /// Whether somebody who runs the gateway should look, rather than the client.
             pub const fn is_for_the_operator(self) -> bool {
-                (self.status() >= 500 && !matches!(self, Self::NotOffered | Self::Busy)) || matches!(self, Self::WechatThrottled)
+                (self.status() >= 500 && !matches!(self, Self::NotOffered)) || matches!(self, Self::WechatThrottled)
             }
 
             /// When trying again may help.

@@ -17,7 +17,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
 
-use super::visitor::Visit;
+use super::visitor::{TURNED_AWAY, Visit};
 use super::{AppState, authz, gate, keys, litemall, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -73,7 +73,7 @@ impl Front {
                 let answer = refused.into_response();
                 let answer = if wx { litemall::render(answer) } else { answer };
                 let answer = problem::rendered(answer, &visit.visitor);
-                return Either::Left(ready(visit.end(answer, "-")));
+                return Either::Left(ready(visit.end(answer, TURNED_AWAY)));
             }
         };
         request.extensions_mut().insert(visit.visitor.clone());

@@ -22,6 +22,9 @@ use crate::vault::random;
 /// The access log's target.
 const ACCESS: &str = "wxgate::access";
 
+/// The route of those who were turned away before there was one.
+pub(super) const TURNED_AWAY: &str = "(turned away)";
+
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Whoever sent this request.
@@ -94,6 +97,10 @@ impl Visit {
         match error.map(|error| error.code) {
             None => {
                 tracing::info!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, "answered")
+            }
+            // Many at once, by their nature: counted, and said once in a while by who turned them away.
+            Some(_) if route == TURNED_AWAY => {
+                tracing::debug!(target: ACCESS, %method, route, status, request.id = %id, %ip, code, cause, "refused");
             }
             Some(refused) if refused.is_for_the_operator() => {
                 tracing::error!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, code, cause, "could not answer");

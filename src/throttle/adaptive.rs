@@ -13,7 +13,7 @@ const SLOW: Duration = Duration::from_millis(60);
 /// And so many times the least: on a slow disk everything takes long, and that is no queue.
 const TIMES: u32 = 3;
 
-/// The least is one of the last two spans of this length.
+/// How long the least of the last such span counts as what it takes at the least.
 const SPAN: Duration = Duration::from_secs(10);
 
 /// Fewer are never let in: enough to find out that it goes better again.
@@ -35,9 +35,12 @@ pub(super) struct Adaptive {
 #[derive(Debug)]
 struct State {
     limit: f64,
-    /// The least of this span and of the one before.
-    least: [Duration; 2],
+    /// What it takes at the least, and the least of this span so far.
+    least: Duration,
+    span_least: Duration,
     span_began: Duration,
+    /// Whether, in this span, somebody may have waited for another: then its least says nothing of what it takes alone.
+    pressed: bool,
     stepped: Duration,
     /// Since the last step: how many took their time, how many a queue's, and how many were under way at the most.
     quick: u32,
@@ -51,8 +54,10 @@ impl Adaptive {
         let most = f64::from(most).max(LEAST);
         let state = State {
             limit: most,
-            least: [Duration::MAX; 2],
+            least: Duration::MAX,
+            span_least: Duration::MAX,
             span_began: Duration::ZERO,
+            pressed: false,
             stepped: Duration::ZERO,
             quick: 0,
             queued: 0,
@@ -72,11 +77,14 @@ impl Adaptive {
     pub(super) fn took(&self, own: Duration, under_way: usize, now: Duration) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if now.saturating_sub(state.span_began) >= SPAN {
-            state.least = [Duration::MAX, state.least[0]];
-            state.span_began = now;
+            // In a long storm the least of all is a queue's as well, and must not become the measure.
+            let least = if state.pressed { state.least.min(state.span_least) } else { state.span_least };
+            *state = State { least, span_least: Duration::MAX, span_began: now, pressed: false, ..*state };
         }
-        state.least[0] = state.least[0].min(own);
-        let least = state.least[0].min(state.least[1]);
+        // So few don't queue up, however long it takes.
+        state.pressed |= state.limit > LEAST && as_f64(under_way) > state.limit / 2.0;
+        state.span_least = state.span_least.min(own);
+        let least = state.least.min(state.span_least);
         let queued = own > SLOW.max(least.saturating_mul(TIMES));
         if queued {
             state.queued += 1
@@ -128,9 +136,9 @@ mod tests {
                 under_way = adaptive.limit().min(offered);
                 own = Duration::from_secs_f64((under_way as f64 / self.per_second).max(self.base));
                 for _ in 0..under_way {
+                    *now += own / u32::try_from(under_way).unwrap();
                     adaptive.took(own, under_way, *now);
                 }
-                *now += own;
             }
             (under_way, own)
         }
@@ -143,13 +151,19 @@ mod tests {
         machine.settle(&adaptive, 8, &mut now, 100);
         let (_, own) = machine.settle(&adaptive, 10_000, &mut now, 400);
         assert!(own < SLOW * 2, "{own:?}");
+        // Nor an hour later.
+        let (_, own) = machine.settle(&adaptive, 10_000, &mut now, 60_000);
+        assert!(own < SLOW * 2 && now > Duration::from_secs(3_000), "{own:?} {now:?}");
     }
 
     #[test]
     fn a_slow_disk_is_no_queue() {
         let (adaptive, mut now) = (Adaptive::new(1_000), Duration::ZERO);
-        let machine = Machine { per_second: 1e9, base: 0.050 };
-        assert_eq!(machine.settle(&adaptive, 1_000, &mut now, 1_000).0, 1_000);
+        let machine = |base| Machine { per_second: 1e9, base };
+        assert_eq!(machine(0.2).settle(&adaptive, 1_000, &mut now, 100).0, 1_000);
+        // And one that has become slow is held for a queue no longer than it takes to see that it isn't.
+        assert!(machine(2.0).settle(&adaptive, 1_000, &mut now, 3).0 < 1_000);
+        assert_eq!(machine(2.0).settle(&adaptive, 1_000, &mut now, 1_000).0, 1_000);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! log in. Refusing costs a hundredth of serving.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::adaptive::Adaptive;
@@ -45,7 +45,12 @@ impl Class {
 pub struct Admission {
     classes: [Arc<Places>; 4],
     began: Instant,
+    /// When it was last said that somebody found no place, in seconds.
+    said: AtomicU64,
 }
+
+/// So many seconds between one such line and the next.
+const SAID: u64 = 60;
 
 #[derive(Debug)]
 struct Places {
@@ -72,7 +77,7 @@ impl Admission {
         let places = |class| {
             Arc::new(Places { class, under_way: AtomicUsize::new(0), adaptive: Adaptive::new(most(class)) })
         };
-        Self { classes: Class::ALL.map(places), began: now() }
+        Self { classes: Class::ALL.map(places), began: now(), said: AtomicU64::new(0) }
     }
 
     fn places(&self, class: Class) -> &Arc<Places> {
@@ -96,7 +101,25 @@ impl Admission {
             return Ok(admitted);
         }
         telemetry::shed(class.as_str());
+        self.say(class);
         Err(Error::from(Code::Busy).because("overload: no place for one more of its kind"))
+    }
+
+    /// Once in a while, rather than for each.
+    fn say(&self, class: Class) {
+        let second = self.began.elapsed().as_secs().saturating_add(SAID);
+        let said = self.said.load(Ordering::Relaxed);
+        if second.saturating_sub(said) >= SAID
+            && self.said.compare_exchange(said, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        {
+            let (under_way, most) = self.under_way(class);
+            tracing::warn!(
+                class = class.as_str(),
+                under_way,
+                most,
+                "more come than can be served in time: those who find no place are told to come again (wxgate_shed_total)"
+            );
+        }
     }
 
     /// Does admitted work, and learns from how long it took, WeChat's part taken out.

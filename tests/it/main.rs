@@ -38,6 +38,7 @@ mod resealing;
 mod revocation;
 mod rotation;
 mod sealed;
+mod seeing;
 mod serving;
 mod siblings;
 mod tokens;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{AssertSqlSafe, Error as SqlxError, Executor as _, Row as _};
+use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Error as SqlxError, Executor as _, Row as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
 
 use tokio::time::timeout;
@@ -136,6 +136,17 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
                 }))
             }),
             _ => pool,
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Where a write fails (the disk is full) SQLite ends the transaction by itself. sqlx goes on counting it as
+                    // open, and whatever came next would be a savepoint inside it and never be committed. Asked behind what is
+                    // still on its way to the connection's thread.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         })
         .map_sqlx_mysql_pool_opts(move |pool| {
             let pool = match purpose {

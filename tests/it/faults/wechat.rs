@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::{Value, json};
 
-use super::home::{Home, Replica, client};
+use super::home::{Home, Replica, client, tail};
 use super::rogue::{Rogue, SESSION_KEY, Trick};
 use super::{BOUND, quiet_port, soon};
 use crate::world::process::Process;
@@ -69,7 +69,8 @@ async fn login(http: &reqwest::Client, replica: &Replica, code: &str) -> Answer 
     let request = http.post(format!("{}/v1/login", replica.public));
     let request =
         request.header("content-type", "application/json").body(json!({ "code": code }).to_string());
-    tokio::time::timeout(BOUND, Answer::of(request)).await.expect("an answer within the bound")
+    let answer = tokio::time::timeout(BOUND, Answer::of(request)).await;
+    answer.unwrap_or_else(|_| panic!("no answer within {BOUND:?}: {}", tail(&replica.process.said())))
 }
 
 /// Nothing that anybody sent or was answered, and no address of WeChat's.

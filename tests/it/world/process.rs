@@ -127,6 +127,11 @@ impl Process {
         &self.printed
     }
 
+    /// What it has printed that nobody waited for.
+    pub(crate) fn said(&self) -> String {
+        self.lines.try_iter().collect::<Vec<_>>().join("\n")
+    }
+
     /// Its number.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()

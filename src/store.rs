@@ -69,6 +69,9 @@ fn lanes(backend: DbBackend) -> u32 {
     }
 }
 
+/// So long connections may take to close.
+const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Logins in a batch.
 const BATCH: usize = 64;
 
@@ -111,12 +114,20 @@ impl Store {
         self.batches.ping().await.map_err(error::unavailable)
     }
 
-    /// Closes every connection, waiting for what is under way.
+    /// Closes every connection, waiting for what is under way, but not for a database that says nothing.
     pub async fn close(&self) {
-        for connection in [&self.read, &self.write, &self.batches] {
-            if let Err(error) = connection.clone().close().await {
+        let close = async |connection: &DatabaseConnection| match tokio::time::timeout(
+            CLOSING,
+            connection.clone().close(),
+        )
+        .await
+        {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
                 tracing::warn!(error = describe(&error), "a database connection did not close");
             }
-        }
+            Err(_) => tracing::warn!("the database did not say that its connections are closed"),
+        };
+        tokio::join!(close(&self.read), close(&self.write), close(&self.batches));
     }
 }

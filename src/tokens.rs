@@ -129,6 +129,11 @@ impl Tokens {
         &self.expected.issuer
     }
 
+    /// How far clocks may be apart.
+    pub fn leeway(&self) -> std::time::Duration {
+        self.expected.leeway
+    }
+
     /// How long a token counts.
     pub fn ttl(&self) -> std::time::Duration {
         self.issuer.ttl()

@@ -57,7 +57,9 @@ impl Policy {
     fn wait(&self, count: &Count, free: u32, window: Duration, now: Timestamp) -> Option<Timestamp> {
         let over = standing(count, window, now).checked_sub(free)?;
         let wait = Duration::from_secs(1_u64.checked_shl(over.min(32)).unwrap_or(u64::MAX));
-        Some(after(count.failed_at?, wait.min(self.longest_wait)))
+        // Counted by a clock that was far ahead: nobody waits for that day to come.
+        let failed_at = count.failed_at.filter(|at| *at <= after(now, self.longest_wait))?;
+        Some(after(failed_at, wait.min(self.longest_wait)))
     }
 }
 

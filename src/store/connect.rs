@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{AssertSqlSafe, Error as SqlxError, Executor as _, Row as _};
+use sea_orm::sqlx::{AssertSqlSafe, Connection as _, Error as SqlxError, Executor as _, Row as _};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
 
 use tokio::time::timeout;
@@ -61,10 +61,11 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
 }
 
 /// No statement of ours takes this long; one that does waits for a lock whose holder is gone.
-const LONGEST_STATEMENT: &str = "30s";
+const LONGEST_STATEMENT: &str = "10s";
 
-/// So long a batch's connection may take to say that no transaction is open on it. Of one that was given up in the middle
-/// nobody knows; one that stays silent is closed.
+/// So long a released connection may take to say that no transaction is open on it. Of one that was given up in the middle
+/// nobody knows; one that stays silent (its server has moved, a firewall has forgotten it) is closed, or its place in the pool
+/// would be gone for good.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// What connections are for.
@@ -135,14 +136,31 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
                     connection.fetch_one(sql).await?.try_get(0)
                 }))
             }),
-            _ => pool,
+            For::All => pool.after_release(|connection, _| {
+                Box::pin(in_time(async move {
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                }))
+            }),
+            For::Migrating => pool,
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Where a write fails (the disk is full) SQLite ends the transaction by itself. sqlx goes on counting it as
+                    // open, and whatever came next would be a savepoint inside it and never be committed. Asked behind what is
+                    // still on its way to the connection's thread.
+                    connection.ping().await?;
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         })
         .map_sqlx_mysql_pool_opts(move |pool| {
             let pool = match purpose {
-                For::Batches => pool.after_release(|connection, _| {
+                For::All | For::Batches => pool.after_release(|connection, _| {
                     Box::pin(in_time(async move { connection.execute("ROLLBACK").await.map(|_| true) }))
                 }),
-                _ => pool,
+                For::Migrating => pool,
             };
             pool.after_connect(move |connection, _| {
                 Box::pin(async move {

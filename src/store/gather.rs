@@ -21,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(5);
 
 /// So long a batch goes on after that, for its database to end it by its own bounds: work that is dropped in the middle of its
 /// BEGIN would go back to the pool open. Whoever hasn't answered then is gone.
-const GONE: Duration = Duration::from_secs(35);
+const GONE: Duration = Duration::from_secs(12);
 
 /// A queue and those who empty it. They end when it is dropped.
 pub(super) struct Gather<I, O> {

@@ -21,6 +21,7 @@ mod documents;
 mod doors;
 mod encrypted_keys;
 mod examples;
+mod faults;
 mod forged;
 mod house;
 mod internal;

@@ -1,7 +1,7 @@
 //! Real proxies before a service that trusts them, each by its file in examples/: nginx, Caddy, Envoy asking the gateway,
 //! and Envoy verifying by the published keys.
 
-mod stage;
+pub(crate) mod stage;
 
 use std::time::Duration;
 

@@ -48,6 +48,11 @@ impl TestClock {
     pub(crate) fn turn(&self, by: Duration) {
         self.0.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
+
+    /// As an operator or a time server does to a clock that was ahead.
+    pub(crate) fn turn_back(&self, by: Duration) {
+        self.0.fetch_sub(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {

@@ -34,6 +34,19 @@ fn the_pair_waits_first_and_twice_as_long_each_time() {
 }
 
 #[test]
+fn what_a_clock_counted_that_was_far_ahead_holds_up_nobody_for_longer_than_the_longest_wait_or_two() {
+    for failures in [5, 9, 40] {
+        let until = |now| decide(failed(failures), none(), none(), at(now));
+        // A replica's clock may be a little ahead.
+        assert!(until(-2).is_some());
+        for now in -2_000..0 {
+            assert!(until(now).is_none_or(|until| until <= at(now + 2 * 900)), "{failures} at {now}");
+        }
+        assert_eq!(until(-86_400), None);
+    }
+}
+
+#[test]
 fn strangers_guesses_do_not_hold_up_an_address_that_the_account_knows() {
     for (account, address) in [(failed(5000), none()), (none(), failed(5000))] {
         assert_eq!(decide(none(), account, address, at(1)), Some(at(900)));

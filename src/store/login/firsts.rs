@@ -90,7 +90,8 @@ async fn make_all(database: &DatabaseConnection, fresh: &[(usize, &Fresh)]) -> R
     match made {
         Ok(()) => transaction.commit().await,
         Err(error) => {
-            transaction.rollback().await?;
+            // What failed is worth more than that there was nothing left to roll back: SQLite may have done so by itself.
+            let _ = transaction.rollback().await;
             Err(error)
         }
     }

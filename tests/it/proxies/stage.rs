@@ -280,7 +280,7 @@ fn start(
 }
 
 /// What nginx wants around the example: everything in the folder, in the foreground.
-fn nginx_main(folder: &Path) -> String {
+pub(crate) fn nginx_main(folder: &Path) -> String {
     let root = is_root();
     let user = if root { "user root;" } else { "" };
     let temp = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
@@ -294,13 +294,13 @@ fn nginx_main(folder: &Path) -> String {
 }
 
 /// Whether what we start runs as root: only then may nginx be told another user.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().unwrap();
     id.stdout == b"0\n"
 }
 
 /// Debian keeps servers where an ordinary user's PATH may not look.
-fn found(name: &str) -> PathBuf {
+pub(crate) fn found(name: &str) -> PathBuf {
     let folders = ["/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin"];
     let found = folders.iter().map(|folder| Path::new(folder).join(name)).find(|path| path.exists());
     found.unwrap_or_else(|| {

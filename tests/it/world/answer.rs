@@ -12,9 +12,24 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
-        let response = request.send().await.unwrap();
+        Self::tried(request).await.unwrap()
+    }
+
+    /// Where there may be none.
+    pub(crate) async fn tried(request: reqwest::RequestBuilder) -> reqwest::Result<Self> {
+        let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self { status, headers, body: response.text().await.unwrap() }
+        Ok(Self { status, headers, body: response.text().await? })
+    }
+
+    /// Whether it is a clear "later": a problem, with the seconds after which to come again.
+    pub(crate) fn is_later(&self) -> bool {
+        let seconds = self.header("retry-after").parse::<u64>();
+        let problem = serde_json::from_str::<Value>(&self.body).unwrap_or_default();
+        matches!(self.status, 429 | 503)
+            && self.header("content-type") == "application/problem+json"
+            && seconds.is_ok_and(|seconds| seconds >= 1)
+            && problem["status"] == self.status
     }
 
     #[track_caller]

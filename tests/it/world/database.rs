@@ -22,13 +22,21 @@ pub(crate) struct Database {
 impl Database {
     /// Empty, not migrated.
     pub(crate) async fn fresh(kind: Kind) -> Self {
-        let random: [u8; 8] = wxgate::vault::random::bytes();
-        let name = format!("wxgate_{:016x}", u64::from_be_bytes(random));
         let server = match kind {
-            Kind::Sqlite => return Self { kind, name, server: String::new() },
+            Kind::Sqlite => String::new(),
             Kind::Postgres => server("WXGATE_TEST_POSTGRES"),
             Kind::MariaDb => server("WXGATE_TEST_MYSQL"),
         };
+        Self::on(kind, server).await
+    }
+
+    /// The same on this server.
+    pub(crate) async fn on(kind: Kind, server: String) -> Self {
+        let random: [u8; 8] = wxgate::vault::random::bytes();
+        let name = format!("wxgate_{:016x}", u64::from_be_bytes(random));
+        if kind == Kind::Sqlite {
+            return Self { kind, name, server };
+        }
         let admin = sea_orm::Database::connect(&server).await.unwrap();
         // latin1 on MariaDB: our tables must name their own character set.
         let charset = if kind == Kind::MariaDb { " CHARACTER SET latin1" } else { "" };

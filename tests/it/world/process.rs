@@ -21,8 +21,19 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-fn command(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wxgate"));
+const WXGATE: &str = env!("CARGO_BIN_EXE_wxgate");
+
+/// Ready to be started.
+pub(crate) fn command(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+    prepared(Command::new(WXGATE), folder, arguments, environment)
+}
+
+fn prepared(
+    mut command: Command,
+    folder: &Path,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> Command {
     let inherited: HashMap<_, _> =
         std::env::vars().filter(|(name, _)| !name.starts_with("WXGATE_")).collect();
     // A test that wants to see it drain says so.
@@ -60,6 +71,21 @@ impl Process {
     /// Starts it.
     pub(crate) fn start(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         Self::spawn(command(folder, arguments, environment))
+    }
+
+    /// Starts it by another program, which becomes it: `prlimit --nofile=64 wxgate serve`.
+    pub(crate) fn start_by(
+        program: &[&str],
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let Some((program, rest)) = program.split_first() else {
+            return Self::start(folder, arguments, environment);
+        };
+        let mut command = Command::new(program);
+        command.args(rest).arg(WXGATE);
+        Self::spawn(prepared(command, folder, arguments, environment))
     }
 
     /// Starts another program.
@@ -103,27 +129,46 @@ impl Process {
         &self.printed
     }
 
-    /// Asks it to reload (SIGHUP).
-    pub(crate) fn hang_up(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    /// What it has printed that nobody waited for.
+    pub(crate) fn said(&self) -> String {
+        self.lines.try_iter().collect::<Vec<_>>().join("\n")
     }
 
-    /// Ends it at once, wherever it is (SIGKILL).
-    pub(crate) fn kill(mut self) {
+    /// Its number.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Asks it to reload (SIGHUP).
+    pub(crate) fn hang_up(&self) {
+        self.signal("-HUP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Ends it at once, wherever it is (SIGKILL), and gives all that it had printed.
+    pub(crate) fn kill(mut self) -> String {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+        self.rest()
     }
 
     /// Asks it to end, and gives all that it printed.
     pub(crate) fn end(mut self) -> (ExitStatus, String) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.signal("-TERM");
         let status = self.child.wait().unwrap();
+        (status, self.rest())
+    }
+
+    /// All that an ended process has printed.
+    fn rest(&mut self) -> String {
         while let Ok(line) = self.lines.recv() {
             self.printed.push(line);
         }
-        (status, std::mem::take(&mut self.printed).join("\n"))
+        std::mem::take(&mut self.printed).join("\n")
     }
 }
 

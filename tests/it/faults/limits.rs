@@ -1,0 +1,156 @@
+//! The process runs out of what the system gives it: file descriptors, somebody who reads its log.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+use super::home::Home;
+use super::people::People;
+use super::soon;
+use super::storm::Storm;
+use crate::world::{Database, Kind};
+
+/// Hundredths of a second that a process has computed.
+fn computed(id: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+    let numbers: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+    numbers[11].parse::<u64>().unwrap() + numbers[12].parse::<u64>().unwrap()
+}
+
+fn descriptors(id: u32) -> usize {
+    std::fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_out_of_file_descriptors_answers_whom_it_can_waits_without_turning_and_serves_again() {
+    let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
+    let replica = home.start_by(&["prlimit", "--nofile=80:80"], &[]);
+    let people = Arc::new(People::default());
+    let storm = Storm::at(&replica.public, &home, &people, 2);
+    storm.until(6, |counts| counts.logins).await;
+    storm.end().await;
+    let before = descriptors(replica.process.id());
+    assert!(before < 70, "{before} descriptors when nothing is the matter");
+    let session = people.any_session().unwrap();
+    replica.me(&session.token).await.status(200);
+
+    // More of them than it may have; nobody sends a word.
+    let address = replica.public.trim_start_matches("http://").to_owned();
+    let mut idle = Vec::new();
+    for _ in 0..120 {
+        idle.push(TcpStream::connect(&address).await.unwrap());
+    }
+    soon("the last descriptor is taken, or the connections are turned away", async || {
+        descriptors(replica.process.id()) >= 79 || {
+            idle.retain(is_open);
+            idle.len() < 100
+        }
+    })
+    .await;
+    // Who had a connection before is answered on it.
+    for _ in 0..10 {
+        replica.me(&session.token).await.status(200);
+    }
+    let (computed_before, span) = (computed(replica.process.id()), Duration::from_secs(2));
+    tokio::time::sleep(span).await;
+    let busy = computed(replica.process.id()) - computed_before;
+    assert!(busy < 100, "{busy} hundredths of a second were computed in {span:?} of nothing to do");
+
+    drop(idle);
+    replica.until_ready().await;
+    let storm = Storm::at(&replica.public, &home, &people, 8);
+    storm.until(40, |counts| counts.logins).await;
+    storm.end().await;
+    people.all_exist(&home, &replica, 0).await;
+    let printed = replica.end();
+    people.nothing_is_said(&home, &printed);
+    let complaints = printed.lines().filter(|line| line.contains("accept")).count();
+    assert!(complaints < 500, "{complaints} lines about one thing");
+}
+
+/// Whether the other side has not closed it.
+fn is_open(stream: &TcpStream) -> bool {
+    let mut byte = [0];
+    matches!(stream.try_read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// The gateway with its log on a pipe that the test reads when it likes, or never.
+struct Piped {
+    child: Child,
+    log: Option<BufReader<ChildStderr>>,
+    public: String,
+}
+
+impl Piped {
+    fn start(home: &Home) -> Self {
+        let mut command = home.command();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let log = BufReader::new(child.stderr.take().unwrap());
+        let mut gateway = Self { child, log: Some(log), public: String::new() };
+        let line: Value = serde_json::from_str(&gateway.read_to("public side")).unwrap();
+        gateway.public = format!("http://{}", line["listen"].as_str().unwrap());
+        gateway.read_to("wxgate is ready");
+        gateway
+    }
+
+    /// Reads on until a line holds this.
+    fn read_to(&mut self, text: &str) -> String {
+        let lines = self.log.as_mut().unwrap().lines();
+        lines
+            .map_while(Result::ok)
+            .find(|line| line.contains(text))
+            .unwrap_or_else(|| panic!("{text} is not said"))
+    }
+
+    fn is_asked_to_end(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+}
+
+impl Drop for Piped {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// So many logins while nobody reads: each is answered.
+async fn unread(home: &Home, gateway: &Piped, logins: u64) {
+    let people = Arc::new(People::default());
+    let storm = Storm::at(&gateway.public, home, &people, 12);
+    storm.until(logins, |counts| counts.logins).await;
+    let counts = storm.end().await;
+    assert_eq!((counts.later, counts.broken), (0, 0), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "today whoever has something to say writes it, and waits for the pipe: until telemetry has a writer of its own"]
+async fn a_log_that_nobody_reads_holds_up_no_answer_and_goes_on_when_somebody_does() {
+    let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
+    let mut gateway = Piped::start(&home);
+    // A pipe holds 64 KiB, some two hundred lines.
+    unread(&home, &gateway, 800).await;
+    gateway.is_asked_to_end();
+    // Somebody reads again: what is said from now on is there.
+    gateway.read_to("asked to end");
+    let mut rest = gateway.log.take().unwrap().lines().map_while(Result::ok);
+    assert!(rest.all(|line| !line.contains("panic")));
+    assert!(gateway.child.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "today whoever can't write a line prints that, and panics where that can't be written either: until telemetry has a writer of its own"]
+async fn a_log_whose_reader_has_gone_holds_up_no_answer() {
+    let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
+    let mut gateway = Piped::start(&home);
+    gateway.log = None;
+    unread(&home, &gateway, 200).await;
+    gateway.is_asked_to_end();
+    assert!(gateway.child.wait().unwrap().success());
+}

@@ -12,6 +12,8 @@ mod conditional;
 mod decrypt;
 mod docs;
 mod front;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod health;
 mod keys;
 mod language;

@@ -12,6 +12,8 @@ use crate::clock::Timestamp;
 use crate::config::{self, Problem};
 
 mod encrypted;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod issuer;
 mod jwks;
 mod key;

@@ -131,7 +131,7 @@ impl Client {
 }
 
 /// Reads a body as JSON whatever its content type (sns answers text/plain). serde's own message would quote it.
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reply<T>> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<Reply<T>> {
     let errcode: Errcode = serde_json::from_slice(body).map_err(|_| garbage("no JSON object"))?;
     if errcode.errcode != 0 {
         return Ok(Err(errcode));

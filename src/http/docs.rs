@@ -1,12 +1,16 @@
 //! `/openapi.json` and `/docs`: the document is made from the handlers, the page is compiled in (no CDN).
 
 use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::map_response;
+use axum::response::{IntoResponse as _, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Spec, Ref, ResponseBuilder, Server};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
 use super::AppState;
+use crate::error::{Code, Error};
 
 /// The document's head; `routes` adds the paths.
 #[derive(OpenApi)]
@@ -85,5 +89,13 @@ pub fn openapi() -> Spec {
 
 /// Serves the document and the page.
 pub(super) fn page(spec: Spec) -> Router<AppState> {
-    SwaggerUi::new("/docs").url("/openapi.json", spec).into()
+    // A part that isn't there is said as everywhere.
+    let named = async |answer: Response| {
+        if answer.status() == StatusCode::NOT_FOUND {
+            Error::from(Code::NotFound).into_response()
+        } else {
+            answer
+        }
+    };
+    Router::from(SwaggerUi::new("/docs").url("/openapi.json", spec)).layer(map_response(named))
 }

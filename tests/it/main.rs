@@ -12,6 +12,7 @@ mod world;
 
 mod account_commands;
 mod accounts;
+mod attacks;
 mod audit;
 mod batches;
 mod binary;

@@ -101,6 +101,11 @@ impl Process {
         &self.printed
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Asks it to reload (SIGHUP).
     pub(crate) fn hang_up(&self) {
         let id = self.child.id().to_string();

@@ -37,6 +37,7 @@ mod reload;
 mod resealing;
 mod revocation;
 mod rotation;
+mod schema;
 mod sealed;
 mod siblings;
 mod tokens;

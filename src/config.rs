@@ -18,6 +18,8 @@ pub(crate) mod bounded;
 pub(crate) mod check;
 mod differ;
 mod files;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod keys;
 mod layers;
 mod reading;

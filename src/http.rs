@@ -14,6 +14,8 @@ mod decrypt;
 mod docs;
 mod front;
 mod gate;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod health;
 mod keys;
 mod language;

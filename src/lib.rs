@@ -31,6 +31,8 @@ pub mod config;
 pub mod document;
 pub mod error;
 pub mod flows;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 pub mod http;
 pub mod secret;
 pub mod store;

@@ -13,6 +13,8 @@ use crate::config::{self, Problem};
 use crate::telemetry;
 
 mod encrypted;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod issuer;
 mod jwks;
 mod key;

@@ -17,6 +17,8 @@ use zeroize::Zeroizing;
 use crate::config::{Problem, Secrets};
 
 mod envelope;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod password;
 pub mod random;
 mod stored_hash;

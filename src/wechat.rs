@@ -18,6 +18,8 @@ mod client;
 mod codes;
 pub mod encrypted;
 mod errcode;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod phone;
 mod session;
 pub mod simulator;

@@ -64,7 +64,7 @@ fn is_about(problem: &Problem, known: &Problem) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
-fn merge(layers: &Layers) -> Result<Value, Problem> {
+pub(super) fn merge(layers: &Layers) -> Result<Value, Problem> {
     let mut merged = toml(DEFAULTS, "the defaults")?;
     if let Some(preset) = &layers.preset {
         merged = over(merged, toml(preset, "the preset")?)?;

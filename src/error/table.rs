@@ -77,6 +77,9 @@ codes! {
     BodyTooLarge { "body_too_large", 413, errno 402,
         zh "请求体过大" / "请减小请求体（默认上限 64 KiB，配置项 http.body_limit）。",
         en "The body is too large" / "Send less (64 KiB by default, setting http.body_limit)." }
+    BodyTimeout { "body_timeout", 408, errno 503,
+        zh "请求体传输超时" / "请检查网络后重新发送（时限为配置项 http.request_timeout 的一半）。",
+        en "The body took too long to come" / "Check the network and send it again (it may take half of the setting http.request_timeout)." }
     UnsupportedMediaType { "unsupported_media_type", 415, errno 402,
         zh "不支持的请求格式" / "请使用 Content-Type: application/json；表单编码会把 + 变成空格，因此不接受。",
         en "The body's type is not supported" / "Use Content-Type: application/json; a form would turn + into a space, so none is accepted." }

@@ -1,21 +1,22 @@
 //! A JSON body whose rejections are our errors, naming the field.
 
-use axum::body::Bytes;
+use axum::body::{Bytes, HttpBody as _};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::IntoResponse as _;
 use serde::de::DeserializeOwned;
 
+use super::AppState;
 use crate::error::{Code, Error};
 
 /// The body, read as JSON.
 pub(super) struct Body<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
+impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
     type Rejection = Error;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Error> {
         let is_json =
             request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
                 let essence = value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -25,7 +26,16 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
         if !is_json {
             return Err(Code::UnsupportedMediaType.into());
         }
-        let bytes = Bytes::from_request(request, state).await.map_err(|rejection| {
+        let http = &app.config.http;
+        // What is announced as too long isn't waited for.
+        if request.body().size_hint().lower() > http.body_limit as u64 {
+            return Err(Code::BodyTooLarge.into());
+        }
+        // Half of the request's time, so that the rest is left for the work. Whoever is slower is dropped, connection and all;
+        // `front` alone would let the reading go on.
+        let reading = Bytes::from_request(request, app);
+        let read = tokio::time::timeout(http.request_timeout / 2, reading).await;
+        let bytes = read.map_err(|_| Code::BodyTimeout)?.map_err(|rejection| {
             match rejection.into_response().status() {
                 StatusCode::PAYLOAD_TOO_LARGE => Error::from(Code::BodyTooLarge),
                 _ => Error::from(Code::MalformedBody).because("the body broke off"),
@@ -36,7 +46,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 /// serde's message may quote a value, so ours is made of the path and the place alone.
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     // serde would take an array for a struct, field by field.
     if bytes.trim_ascii_start().first() != Some(&b'{') {
         return Err(Code::MalformedBody.into());

@@ -71,7 +71,9 @@ impl ProofFields {
 }
 
 /// A profile as wx.getUserProfile or a form made it.
+// In the document it has a name of its own: what is answered, and has more in it, is a UserInfo too.
 #[derive(Deserialize, ToSchema, Default)]
+#[schema(as = Profile)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct UserInfo {
     /// Any text; 64 characters as people count them.

@@ -55,7 +55,7 @@ pub fn internal(app: Arc<App>) -> Front {
 
 /// The native doors with their OpenAPI document.
 pub(super) fn described() -> OpenApiRouter<AppState> {
-    OpenApiRouter::with_openapi(docs::Document::openapi())
+    let mut router = OpenApiRouter::with_openapi(docs::Document::openapi())
         .routes(routes!(login::login))
         .routes(routes!(password::login))
         .routes(routes!(account::register))
@@ -70,7 +70,9 @@ pub(super) fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(revocations::list))
         .routes(routes!(keys::jwks))
         .routes(routes!(keys::openid_configuration))
-        .routes(routes!(keys::oauth_authorization_server))
+        .routes(routes!(keys::oauth_authorization_server));
+    docs::complete(router.get_openapi_mut());
+    router
 }
 
 /// What is answered where there is nothing.

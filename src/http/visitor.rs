@@ -146,7 +146,7 @@ fn next_id() -> String {
 
 /// Walks X-Forwarded-For from the right: each trusted proxy vouches for the address left of it, and the first one
 /// that nobody vouches for is the client.
-fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+pub(super) fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
     let lists: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
     // By bytes: a hop that is no text ends the walk where it stands, and hides none of its neighbours.
@@ -168,7 +168,7 @@ fn address(hop: &str) -> Option<IpAddr> {
     plain.or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
 }
 
-fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
+pub(super) fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&ip))
 }
 

@@ -24,8 +24,10 @@ pub(super) struct WechatSession {
     get, path = "/v1/me/wechat-session", tag = "me", security(("bearer" = [])),
     responses(
         (status = 200, body = WechatSession, description = "As WeChat sees it now"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "unknown_app: the token's app is no longer served"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "too_many_requests, wechat_throttled; see Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable; see Retry-After"),
     )
 )]
@@ -42,8 +44,10 @@ pub(super) async fn check(
     post, path = "/v1/me/wechat-session/reset", tag = "me", security(("bearer" = [])),
     responses(
         (status = 200, body = WechatSession, description = "valid: rotated; not valid: WeChat no longer knew the old one"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "unknown_app: the token's app is no longer served"),
         (status = 401, body = Problem, content_type = "application/problem+json", description = "token_missing, token_invalid, token_expired"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "user_disabled"),
+        (status = 429, body = Problem, content_type = "application/problem+json", description = "too_many_requests, wechat_throttled; see Retry-After"),
         (status = 503, body = Problem, content_type = "application/problem+json", description = "wechat_unavailable; see Retry-After"),
     )
 )]

@@ -29,7 +29,7 @@ struct Cached {
 }
 
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     access_token: String,
     expires_in: u32,
 }

@@ -16,7 +16,7 @@ use crate::secret::{OpenId, SessionKey};
 const INVALID_SIGNATURE: i64 = 87009;
 
 #[derive(Deserialize)]
-struct Reset {
+pub(super) struct Reset {
     session_key: Option<String>,
 }
 

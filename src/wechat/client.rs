@@ -154,7 +154,7 @@ impl Client {
 }
 
 /// No answer of WeChat's: what the numbers call it, and what the log says.
-struct Silent {
+pub(super) struct Silent {
     kind: Cow<'static, str>,
     cause: Cow<'static, str>,
 }
@@ -206,7 +206,7 @@ async fn ask(request: reqwest::RequestBuilder) -> std::result::Result<Zeroizing<
 }
 
 /// Reads a body as JSON whatever its content type (sns answers text/plain). serde's own message would quote it.
-fn read<T: DeserializeOwned>(body: &[u8]) -> std::result::Result<Reply<T>, Silent> {
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> std::result::Result<Reply<T>, Silent> {
     let unusable = |what| Silent::new("garbage", format!("WeChat's answer is unusable: {what}"));
     let errcode: Errcode = serde_json::from_slice(body).map_err(|_| unusable("no JSON object"))?;
     if errcode.errcode != 0 {

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::secret::{LoginCode, OpenId, SessionKey, UnionId, is_wechat_id};
 
 #[derive(Deserialize)]
-struct Answer {
+pub(super) struct Answer {
     openid: Option<String>,
     unionid: Option<String>,
     session_key: Option<String>,
@@ -30,7 +30,7 @@ pub(super) async fn exchange(client: &Client, app: &App, code: &LoginCode) -> Re
 }
 
 /// Success is a usable openid **and** session_key. Nothing else is.
-fn success(answer: Answer) -> Result<WechatSession> {
+pub(super) fn success(answer: Answer) -> Result<WechatSession> {
     let openid = answer.openid.filter(|id| is_wechat_id(id)).ok_or_else(|| garbage("no openid"))?;
     let unionid = match answer.unionid {
         Some(id) if is_wechat_id(&id) => Some(UnionId::new(id)),

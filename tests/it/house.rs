@@ -55,7 +55,8 @@ fn imports_run_downwards_only() {
             "flows" => [GROUND, MIDDLE].concat(),
             "app" => [GROUND, MIDDLE, &["flows"]].concat(),
             "http" => all.clone(),
-            "cli" => [all.as_slice(), &["http"]].concat(),
+            // Re-exports what the fuzz targets run, which stands in the rooms; no other room may name it.
+            "fuzzing" | "cli" => [all.as_slice(), &["http"]].concat(),
             other => panic!("a room nobody has planned: {other}"),
         };
         for used in named(&text, "crate::") {

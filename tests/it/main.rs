@@ -12,6 +12,7 @@ mod world;
 
 mod account_commands;
 mod accounts;
+mod attacks;
 mod audit;
 mod batches;
 mod binary;
@@ -38,6 +39,7 @@ mod reload;
 mod resealing;
 mod revocation;
 mod rotation;
+mod schema;
 mod sealed;
 mod seeing;
 mod serving;

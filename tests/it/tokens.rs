@@ -171,9 +171,11 @@ async fn a_well_signed_token_with_a_claim_missing_mistyped_or_for_another_is_ref
     let mut several = claims.clone();
     several["aud"] = json!(["other", "api"]);
     me(&world, &sign(&header, &several)).await.status(200);
-    let mut crit = header.clone();
-    crit["crit"] = json!(["exp"]);
-    me(&world, &sign(&crit, &claims)).await.refused(401, "token_invalid");
+    for (name, value) in [("crit", json!(["exp"])), ("crit", json!(null)), ("b64", json!(null))] {
+        let mut extended = header.clone();
+        extended[name] = value;
+        me(&world, &sign(&extended, &claims)).await.refused(401, "token_invalid");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

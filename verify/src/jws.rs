@@ -35,8 +35,15 @@ pub(crate) struct Header {
     pub(crate) alg: String,
     pub(crate) kid: Option<String>,
     pub(crate) typ: Option<String>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) crit: Option<Value>,
+    #[serde(default, deserialize_with = "present")]
     pub(crate) b64: Option<Value>,
+}
+
+/// A member that is null is there all the same.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(deserializer).map(Some)
 }
 
 /// A JSON object in which every member stands once.

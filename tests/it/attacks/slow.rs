@@ -1,0 +1,81 @@
+//! Clients that take their time: each is ended within a bound, whatever trickles in. What is asserted is that it ends.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::gateway::Gateway;
+
+/// Short, so that a test needn't wait long.
+const LIMITS: &str = "http.request_timeout = \"700ms\"\nwechat.timeout = \"500ms\"";
+
+/// Sends `first` at once and then one byte after another, over and over, until the other side ends the connection; what it
+/// said.
+#[track_caller]
+fn trickle(gateway: &Gateway, first: &str, then: u8) -> String {
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    // Between two bytes somebody may say something.
+    stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+    stream.write_all(first.as_bytes()).unwrap();
+    let (mut said, mut some) = (Vec::new(), [0; 4096]);
+    // A minute's worth.
+    for _ in 0..3_000 {
+        match stream.read(&mut some) {
+            Ok(0) => return String::from_utf8(said).unwrap(),
+            Ok(length) => said.extend_from_slice(&some[..length]),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+            Err(_) => return String::from_utf8(said).unwrap(),
+        }
+        let _ = stream.write_all(&[then]);
+    }
+    panic!("the connection goes on after {first:?}; until now came {:?}", String::from_utf8_lossy(&said));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_byte_by_byte_is_ended() {
+    let gateway = Gateway::start(LIMITS).await;
+    let head = "POST /v1/login HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n";
+    for (length, byte) in
+        [("Content-Length: 60000\r\n\r\n{", b' '), ("Transfer-Encoding: chunked\r\n\r\n", b'0')]
+    {
+        let said = trickle(&gateway, &format!("{head}{length}"), byte);
+        assert!(said.starts_with("HTTP/1.1 408") && said.contains("\"body_timeout\""), "{said}");
+    }
+    gateway.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits for http.header_timeout"]
+async fn headers_byte_by_byte_and_silence_are_ended() {
+    let gateway = Gateway::start(&format!("{LIMITS}\nhttp.header_timeout = \"500ms\"")).await;
+    for first in [
+        "",
+        "G",
+        "GET /v1/me HTTP/1.1\r\n",
+        "GET /v1/me HTTP/1.1\r\nHost: gateway\r\nX: ",
+        // After an answer, another request that doesn't come.
+        "GET /v1/me HTTP/1.1\r\nHost: gateway\r\n\r\n",
+        "GET /v1/me HTTP/1.1\r\nHost: gateway\r\n\r\nGET /v1/me HTTP/1.1\r\nX: ",
+    ] {
+        trickle(&gateway, first, b'a');
+        // Silence, without even a byte.
+        let mut stream = TcpStream::connect(gateway.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(first.as_bytes()).unwrap();
+        let ended = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert!(!matches!(ended, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut)), "{first:?}");
+    }
+    gateway.end();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "waits for http.max_connections"]
+async fn connections_that_say_nothing_keep_nobody_out_for_longer_than_the_timeout() {
+    let limits = format!("{LIMITS}\nhttp.header_timeout = \"500ms\"\nhttp.max_connections = 20");
+    let gateway = Gateway::start(&limits).await;
+    let held: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(gateway.address).unwrap()).collect();
+    // They are ended one after another; whoever waits is served.
+    gateway.login();
+    drop(held);
+    gateway.end();
+}

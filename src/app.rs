@@ -7,9 +7,11 @@ use crate::config::{self, Config, Problem};
 use crate::flows::Rooms;
 use crate::flows::attempts::Policy;
 use crate::flows::authz::Standings;
+use crate::flows::counting::Counting;
 use crate::flows::decrypt::Window;
 use crate::flows::revoke::Recent;
 use crate::store::{Store, describe};
+use crate::telemetry::history::History;
 use crate::throttle::Limit;
 use crate::tokens::Tokens;
 use crate::vault::{Hashing, Passwords, Vault};
@@ -75,6 +77,8 @@ impl App {
             },
             standings: Standings::default(),
             recent: Recent::default(),
+            history: History::start(clock.now()),
+            counting: Counting::default(),
             registration: accounts.registration,
             shortest_password: accounts.shortest_password,
             // Checked to be small.

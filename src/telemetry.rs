@@ -1,5 +1,7 @@
 //! What we say: one subscriber, for a person or for a machine; and what we count.
 
+pub mod history;
+
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};

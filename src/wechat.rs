@@ -17,6 +17,7 @@ mod client;
 mod codes;
 pub mod encrypted;
 mod errcode;
+pub mod health;
 mod phone;
 mod session;
 pub mod simulator;
@@ -56,7 +57,7 @@ impl Wechat {
         config: &config::Wechat,
         clock: Arc<dyn Clock>,
     ) -> std::result::Result<Self, Vec<Problem>> {
-        let client = client::Client::new(config)
+        let client = client::Client::new(config, clock.clone())
             .map_err(|error| vec![Problem::new("wechat", format!("no HTTP client: {error}"))])?;
         let apps = config.apps.iter().map(|app| App {
             id: app.id.clone(),
@@ -74,6 +75,11 @@ impl Wechat {
             None => hint.and_then(find).or(self.apps.first()).ok_or(Code::UnknownApp),
         }
         .map_err(Error::from)
+    }
+
+    /// How it has answered lately: so many minutes, and so many of the last answers.
+    pub fn health(&self, minutes: usize, answers: usize) -> health::Report {
+        self.client.health.report(minutes, answers)
     }
 
     /// Exchanges the code of wx.login (sns/jscode2session). One code goes upstream once and logs in once.

@@ -60,6 +60,12 @@ impl Proof {
 
 /// code → WeChat → sealed session_key → user → token.
 pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
+    let ended = try_by_code(rooms, request).await;
+    rooms.login_ended("code", &ended);
+    ended
+}
+
+async fn try_by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
     let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref())?;
     if request.code.is_none() {
         return Err(Error::missing("code"));

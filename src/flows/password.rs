@@ -34,6 +34,17 @@ pub async fn login(
     (app_id, app_hint): (Option<&str>, Option<&str>),
     ip: IpAddr,
 ) -> Result<Session> {
+    let ended = try_login(rooms, credentials, (app_id, app_hint), ip).await;
+    rooms.login_ended("password", &ended);
+    ended
+}
+
+async fn try_login(
+    rooms: &Rooms,
+    credentials: &Credentials,
+    (app_id, app_hint): (Option<&str>, Option<&str>),
+    ip: IpAddr,
+) -> Result<Session> {
     let app = rooms.wechat.app(app_id, app_hint)?;
     let origin = Origin { app: Some(&app.id), ip: Some(ip), ..Origin::default() };
     let Proven { user, at, .. } = prove(rooms, credentials, origin, "password_login").await?;

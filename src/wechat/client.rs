@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use reqwest::{Url, redirect};
@@ -11,6 +11,8 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 use super::errcode::{self, Errcode};
+use super::health::Health;
+use crate::clock::Clock;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::secret::ServerToken;
@@ -28,6 +30,7 @@ pub(super) struct Client {
     places: Semaphore,
     /// Exchanges under way or waiting for a place.
     queue: Semaphore,
+    pub(super) health: Health,
 }
 
 /// One request to WeChat: GET, or POST where there is a body.
@@ -42,7 +45,7 @@ pub(super) struct Call<'c> {
 pub(super) type Reply<T> = std::result::Result<T, Errcode>;
 
 impl Client {
-    pub(super) fn new(config: &config::Wechat) -> reqwest::Result<Self> {
+    pub(super) fn new(config: &config::Wechat, clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
             .connect_timeout(config.connect_timeout)
             .timeout(config.timeout)
@@ -62,6 +65,7 @@ impl Client {
             timeout: config.timeout,
             places: Semaphore::new(config.max_concurrent.min(most)),
             queue: Semaphore::new(config.max_concurrent.saturating_add(config.max_waiting).min(most)),
+            health: Health::new(clock),
         })
     }
 
@@ -114,20 +118,28 @@ impl Client {
         let request = request.query(&token.iter().chain(call.query).collect::<Vec<_>>());
         // A place for each request, rather than for the exchange: who waits for another's access_token holds none.
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
-        let mut response = request.send().await.map_err(|error| unavailable(kind(&error)))?;
-        let status = response.status();
-        if status != 200 {
-            return Err(unavailable(format!("WeChat answered HTTP {}", status.as_u16())));
-        }
-        let mut body = Zeroizing::new(Vec::with_capacity(512));
-        while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(kind(&error)))? {
-            if body.len() + chunk.len() > LARGEST_BODY {
-                return Err(unavailable("WeChat's answer is larger than 64 KiB"));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        read(&body)
+        let under_way = self.health.call(call.path);
+        let reply = answer(request).await;
+        under_way.end(&reply);
+        reply
     }
+}
+
+/// Sends it and reads what comes, strictly.
+async fn answer<T: DeserializeOwned>(request: reqwest::RequestBuilder) -> Result<Reply<T>> {
+    let mut response = request.send().await.map_err(|error| unavailable(kind(&error)))?;
+    let status = response.status();
+    if status != 200 {
+        return Err(unavailable(format!("WeChat answered HTTP {}", status.as_u16())));
+    }
+    let mut body = Zeroizing::new(Vec::with_capacity(512));
+    while let Some(chunk) = response.chunk().await.map_err(|error| unavailable(kind(&error)))? {
+        if body.len() + chunk.len() > LARGEST_BODY {
+            return Err(unavailable("WeChat's answer is larger than 64 KiB"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    read(&body)
 }
 
 /// Reads a body as JSON whatever its content type (sns answers text/plain). serde's own message would quote it.

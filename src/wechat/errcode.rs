@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::health::How;
 use crate::error::{Code, Error};
 
 /// "system error": WeChat is busy; the one answer that is tried again.
@@ -21,6 +22,16 @@ impl Errcode {
     /// Whether the access_token is what WeChat didn't like.
     pub(super) fn is_stale_token(&self) -> bool {
         matches!(self.errcode, 40001 | 40014 | 42001)
+    }
+
+    /// What it says of WeChat's health. Its words, without errmsg.
+    pub(super) fn how(&self) -> How {
+        match row(self.errcode) {
+            (code, words) if code.is_for_the_operator() => {
+                How::Failed(format!("errcode {}: {words}", self.errcode).into())
+            }
+            _ => How::Refused(self.errcode),
+        }
     }
 
     /// What it means: for the client, and for the operator's log.

@@ -8,9 +8,11 @@ use crate::config::{self, Config, Problem};
 use crate::flows::Rooms;
 use crate::flows::attempts::Policy;
 use crate::flows::authz::Standings;
+use crate::flows::counting::Counting;
 use crate::flows::decrypt::Window;
 use crate::flows::revoke::Recent;
 use crate::store::{Store, describe};
+use crate::telemetry::history::History;
 use crate::throttle::{Admission, Limit};
 use crate::tls::Tls;
 use crate::tokens::Tokens;
@@ -87,6 +89,8 @@ impl App {
             },
             standings: Standings::default(),
             recent: Recent::default(),
+            history: History::start(clock.now()),
+            counting: Counting::default(),
             registration: accounts.registration,
             shortest_password: accounts.shortest_password,
             // Checked to be small.

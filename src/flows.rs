@@ -5,7 +5,9 @@ use std::sync::Arc;
 use jiff::tz::Offset;
 
 use crate::clock::{Clock, Timestamp};
+use crate::error::Result;
 use crate::store::Store;
+use crate::telemetry::{self, history::History};
 use crate::throttle::Limit;
 use crate::tokens::Tokens;
 use crate::vault::{self, Passwords, Vault};
@@ -16,7 +18,9 @@ pub mod attempts;
 mod audit;
 pub mod authz;
 mod cells;
+pub mod counting;
 pub mod decrypt;
+pub mod find;
 pub mod import;
 pub mod login;
 pub mod operator;
@@ -58,6 +62,10 @@ pub struct Rooms {
     pub standings: authz::Standings,
     /// Whose tokens were ended lately.
     pub recent: revoke::Recent,
+    /// What happened lately, for the admin page.
+    pub history: History,
+    /// The last count of what is sealed with which key.
+    pub counting: counting::Counting,
     /// How many wrong passwords are free.
     pub attempts: attempts::Policy,
     /// Whether a client may make an account.
@@ -78,6 +86,14 @@ impl Rooms {
     /// The time, once for a whole flow.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// A login has ended, whichever way it was tried: the one place where it is counted.
+    fn login_ended<T>(&self, app: Option<&str>, way: &'static str, ended: &Result<T>) {
+        let outcome = ended.as_ref().map_or_else(|error| error.code.as_str(), |_| "done");
+        // No more of an app that isn't ours than that: a stranger must not make up rows.
+        telemetry::login(app.unwrap_or("-"), way, outcome);
+        self.history.login(way, outcome, self.now());
     }
 
     /// A new id.

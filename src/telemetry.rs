@@ -1,6 +1,7 @@
 //! What we say: one subscriber, for a person or for a machine (`log`); and what we count (`numbers`).
 
 pub mod elsewhere;
+pub mod history;
 mod log;
 mod numbers;
 mod process;

@@ -19,6 +19,7 @@ mod issuer;
 mod jwks;
 mod key;
 mod keyring;
+mod plan;
 mod ring;
 mod succession;
 mod verified;
@@ -26,6 +27,7 @@ mod verified;
 pub use issuer::{Issued, Subject};
 pub use jwks::Published;
 pub(crate) use key::generate as generate_key;
+pub use plan::{LIFE, Planned, Stage, Step, next_step};
 pub use succession::SLACK;
 pub use verify::{Claims, Refusal};
 
@@ -39,22 +41,6 @@ pub struct Tokens {
     issuer: Issuer,
     expected: verify::Expected,
     verified: Verified,
-}
-
-/// One listed key on the ring's timeline: published from when it is listed, then signs, then is superseded, then gone.
-pub struct Planned {
-    /// Its file.
-    pub file: std::path::PathBuf,
-    /// Its kid.
-    pub kid: String,
-    /// Its algorithm.
-    pub alg: &'static str,
-    /// From when on it signs; none: from the beginning.
-    pub signs: Option<Timestamp>,
-    /// When its successor begins to sign.
-    pub superseded: Option<Timestamp>,
-    /// From when on it is no longer published, and its lines and its file may go.
-    pub gone: Option<Timestamp>,
 }
 
 /// A set of keys that may follow the one in force.
@@ -115,13 +101,17 @@ impl Tokens {
     /// The keys in the order in which they sign, with what happens to each and when.
     pub fn plan(&self) -> Vec<Planned> {
         let ring = self.ring.load();
-        let planned = ring.keys.schedule().map(|(key, signs, superseded)| Planned {
-            file: ring.listed.get(key.kid()).map(|listed| listed.file.clone()).unwrap_or_default(),
-            kid: key.kid().to_owned(),
-            alg: key.alg(),
-            signs: Some(signs).filter(|signs| *signs > Timestamp::MIN),
-            superseded,
-            gone: superseded.map(|superseded| ring.keys.gone_after(superseded)),
+        let planned = ring.keys.schedule().map(|(key, signs, superseded)| {
+            let listed = ring.listed.get(key.kid());
+            Planned {
+                file: listed.map(|listed| listed.file.clone()).unwrap_or_default(),
+                kid: key.kid().to_owned(),
+                alg: key.alg(),
+                since: listed.map(|listed| listed.since).filter(|since| *since > Timestamp::MIN),
+                signs: Some(signs).filter(|signs| *signs > Timestamp::MIN),
+                superseded,
+                gone: superseded.map(|superseded| ring.keys.gone_after(superseded)),
+            }
         });
         planned.collect()
     }

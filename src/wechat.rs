@@ -20,6 +20,7 @@ pub mod encrypted;
 mod errcode;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
+pub mod health;
 mod phone;
 mod session;
 pub mod simulator;
@@ -77,6 +78,11 @@ impl Wechat {
             None => hint.and_then(find).or(self.apps.first()).ok_or(Code::UnknownApp),
         }
         .map_err(Error::from)
+    }
+
+    /// How it has answered lately: so many minutes, and so many of the last answers.
+    pub fn health(&self, minutes: usize, answers: usize) -> health::Report {
+        self.client.health.report(minutes, answers)
     }
 
     /// Exchanges the code of wx.login (sns/jscode2session). One code goes upstream once and logs in once.

@@ -81,7 +81,7 @@ fn announce(app: &App, public_side: &TcpListener, internal_side: &TcpListener) {
     };
     let tls = if app.tls.is_some() { "its own" } else { "none: a proxy's" };
     tracing::info!(listen = bound(public_side), issuer = rooms.tokens.issuer(), tls, "public side");
-    tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz, /metrics");
+    tracing::info!(listen = bound(internal_side), "internal side: /livez, /readyz, /metrics, /console/");
     tracing::info!(kind = rooms.store.kind(), "database");
     tracing::info!(base_url = config.wechat.base_url, apps = apps.join(", "), "WeChat");
     let published = rooms.tokens.published(rooms.now());

@@ -69,6 +69,15 @@ fn standing(count: &Count, window: Duration, now: Timestamp) -> u32 {
     if over { 0 } else { count.failures }
 }
 
+/// What still stands where an operator forgave the name at `forgiven`.
+fn remaining(count: &Count, forgiven: Option<Timestamp>) -> Count {
+    if count.failed_at.is_some_and(|failed_at| Some(failed_at) <= forgiven) {
+        Count { failures: 0, since: None, failed_at: None, ..*count }
+    } else {
+        *count
+    }
+}
+
 /// With one more failure.
 fn charged(count: &Count, window: Duration, now: Timestamp) -> Count {
     let standing = standing(count, window, now);
@@ -110,15 +119,16 @@ impl Try {
         let network = network(ip);
         let pair = mark(rooms, &["pair", username.as_str(), &network]);
         let marks = vec![pair, name_mark(rooms, username), mark(rooms, &["address", &network])];
-        Self::charge(rooms, marks, now).await
+        Self::charge(rooms, marks, Some(forgiven_mark(rooms, username)), now).await
     }
 
     /// At the old password of somebody who is logged in: counted apart, so that strangers' tries don't stand in the way.
     pub(super) async fn at_own(rooms: &Rooms, user: Uuid, now: Timestamp) -> Result<Self> {
-        Self::charge(rooms, vec![mark(rooms, &["own", &user.to_string()])], now).await
+        Self::charge(rooms, vec![own_mark(rooms, user)], None, now).await
     }
 
-    async fn charge(rooms: &Rooms, marks: Vec<Mark>, now: Timestamp) -> Result<Self> {
+    /// `forgiven`: where it stands when an operator forgave the name.
+    async fn charge(rooms: &Rooms, marks: Vec<Mark>, forgiven: Option<Mark>, now: Timestamp) -> Result<Self> {
         if let Err(error) = rooms.store.tidy_attempts(now).await {
             tracing::warn!(cause = error.cause.as_deref(), "counts of wrong passwords could not be tidied");
         }
@@ -128,10 +138,18 @@ impl Try {
             [] => Ok(()),
         };
         // Who must wait is told so by a look, and holds up nobody's transaction.
-        let seen = rooms.store.counts(&marks).await?;
-        allows(&seen).map_err(|until| too_many(until, now))?;
+        let asked: Vec<Mark> = marks.iter().chain(&forgiven).cloned().collect();
+        let mut seen = rooms.store.counts(&asked).await?;
+        let forgiven = seen.drain(marks.len()..).next().and_then(|count| count.succeeded_at);
+        // The pair's only: the name's was cleared, and the address's is the address's.
+        let left = |counts: &[Count]| {
+            let forgive = |(at, count)| if at == 0 { remaining(count, forgiven) } else { *count };
+            counts.iter().enumerate().map(forgive).collect::<Vec<Count>>()
+        };
+        allows(&left(&seen)).map_err(|until| too_many(until, now))?;
         let counted = rooms.store.recount(&marks, |counts| {
-            allows(counts)?;
+            let counts = left(counts);
+            allows(&counts)?;
             let windows = [DAY, DAY, HOUR].into_iter();
             Ok(counts.iter().zip(windows).map(|(count, window)| charged(count, window, now)).collect())
         });
@@ -167,14 +185,33 @@ pub async fn against(rooms: &Rooms, username: &Username) -> Result<(u32, Option<
     })
 }
 
-/// Forgets what stands against a name as a whole: an operator has looked at it.
+/// Forgets what stands against a name: an operator has looked at it. The counts of the name from each address can't be found
+/// from here, their marks being made of both; so what is written down is from when on they count.
 pub async fn forgive(rooms: &Rooms, username: &Username) -> Result<()> {
-    let none = |counts: &[Count]| Ok::<_, std::convert::Infallible>(vec![Count::default(); counts.len()]);
-    rooms.store.recount(&[name_mark(rooms, username)], none).await.map(|_| ())
+    let now = rooms.now();
+    let marks = [name_mark(rooms, username), forgiven_mark(rooms, username)];
+    let forgiven = Count { succeeded_at: Some(now), expires_at: after(now, DAY), ..Count::default() };
+    let written = |_: &[Count]| Ok::<_, std::convert::Infallible>(vec![Count::default(), forgiven]);
+    rooms.store.recount(&marks, written).await.map(|_| ())
+}
+
+/// The same, and what stands against this user's tries at their own password.
+pub(super) async fn forgive_user(rooms: &Rooms, username: &Username, user: Uuid) -> Result<()> {
+    forgive(rooms, username).await?;
+    let none = |_: &[Count]| Ok::<_, std::convert::Infallible>(vec![Count::default()]);
+    rooms.store.recount(&[own_mark(rooms, user)], none).await.map(|_| ())
 }
 
 fn name_mark(rooms: &Rooms, username: &Username) -> Mark {
     mark(rooms, &["name", username.as_str()])
+}
+
+fn own_mark(rooms: &Rooms, user: Uuid) -> Mark {
+    mark(rooms, &["own", &user.to_string()])
+}
+
+fn forgiven_mark(rooms: &Rooms, username: &Username) -> Mark {
+    mark(rooms, &["forgiven", username.as_str()])
 }
 
 /// Keyed: the table tells nobody which names were tried, and who could read it can't look one up.

@@ -61,10 +61,13 @@ impl Proof {
 
 /// code → WeChat → sealed session_key → user → token.
 pub async fn by_code(rooms: &Rooms, request: &ByCode) -> Result<Session> {
-    let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref())?;
-    let session = by_code_of(rooms, app, request).await;
-    session::count(&app.id, "wechat", &session);
-    session
+    let app = rooms.wechat.app(request.app_id.as_deref(), request.app_hint.as_deref());
+    let ended = match &app {
+        Ok(app) => by_code_of(rooms, app, request).await,
+        Err(unknown) => Err(unknown.clone()),
+    };
+    rooms.login_ended(app.ok().map(|app| app.id.as_str()), "wechat", &ended);
+    ended
 }
 
 async fn by_code_of(rooms: &Rooms, app: &App, request: &ByCode) -> Result<Session> {

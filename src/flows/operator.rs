@@ -91,6 +91,21 @@ pub async fn enable(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
     finish(rooms, "enable", id, by, enable().await)
 }
 
+/// Forgets the wrong passwords that stand against the user, so that none has to wait; everything else stays as it is.
+pub async fn unlock(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
+    let unlock = async || {
+        let user = open(rooms, id).await?;
+        let username = user.username.as_deref().and_then(Username::of).ok_or_else(|| {
+            Error::from(Code::NotBound).with_detail(
+                "该用户没有用户名和密码，没有可解除的锁定。",
+                "This user has no username and no password, so that nothing is locked.",
+            )
+        })?;
+        attempts::forgive_user(rooms, &username, id).await
+    };
+    finish(rooms, "unlock", id, by, unlock().await)
+}
+
 /// Ends every token of the user that was issued until now; they may log in again.
 pub async fn revoke(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<()> {
     let revoke = async || {

@@ -14,6 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::secret::{Password, PasswordHash};
 use crate::store::{Account, Status, User};
 use crate::vault::{Place, Verdict};
+use crate::wechat::App;
 
 /// A username and its password, as a client sent them.
 #[derive(Debug, Clone)]
@@ -34,15 +35,22 @@ pub async fn login(
     (app_id, app_hint): (Option<&str>, Option<&str>),
     ip: IpAddr,
 ) -> Result<Session> {
-    let app = rooms.wechat.app(app_id, app_hint)?;
+    let app = rooms.wechat.app(app_id, app_hint);
+    let ended = match &app {
+        Ok(app) => login_of(rooms, app, credentials, ip).await,
+        Err(unknown) => Err(unknown.clone()),
+    };
+    rooms.login_ended(app.ok().map(|app| app.id.as_str()), "password", &ended);
+    ended
+}
+
+async fn login_of(rooms: &Rooms, app: &App, credentials: &Credentials, ip: IpAddr) -> Result<Session> {
     let origin = Origin { app: Some(&app.id), ip: Some(ip), ..Origin::default() };
     let proven = prove(rooms, credentials, origin, "password_login").await;
-    let session = proven.and_then(|Proven { user, at, .. }| {
+    proven.and_then(|Proven { user, at, .. }| {
         audit::write("password_login", Who::User(user.id), origin, &Ok(()));
         session::open(rooms, app, &user, Way::Password, false, at)
-    });
-    session::count(&app.id, "password", &session);
-    session
+    })
 }
 
 /// An account whose password was right.

@@ -13,7 +13,6 @@ use crate::clock::{Timestamp, after};
 use crate::error::{Code, Error, Result};
 use crate::secret::AccessToken;
 use crate::store::{Status, User};
-use crate::telemetry;
 use crate::tokens::{Claims, Refusal, Subject};
 use crate::wechat::App;
 
@@ -110,11 +109,6 @@ pub(super) fn counts_from(user: &User, now: Timestamp) -> Timestamp {
 /// The next millisecond.
 pub(super) fn just_after(end: Timestamp) -> Timestamp {
     after(end, Duration::from_millis(1))
-}
-
-/// Counts a login that came to this.
-pub(super) fn count(app: &str, way: &'static str, session: &Result<Session>) {
-    telemetry::login(app, way, session.as_ref().map_or_else(|error| error.code.as_str(), |_| "done"));
 }
 
 /// Issues a token to `user`, who came in this way, and says who they are. `at` is when they were proven to be it.

@@ -6,16 +6,14 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use axum::http::{HeaderName, StatusCode};
-use axum::response::{IntoResponse, Redirect};
+use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use serde::{Deserialize, Serialize};
 
-use super::AppState;
 use super::bearer::LoggedIn;
 use super::body::Body;
+use super::{AppState, pages};
 use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::flows::operator;
@@ -38,33 +36,19 @@ type Rotate = Arc<dyn Fn(bool) -> std::result::Result<(), String> + Send + Sync>
 /// Under `/dev`.
 pub(super) fn router(playground: Playground) -> Router<AppState> {
     let Playground { wechat, rotate } = playground;
-    Router::new()
-        .route("/dev", get(async || Redirect::permanent("/dev/")))
-        .route(
-            "/dev/",
-            get(async || asset("text/html; charset=utf-8", include_str!("playground/index.html"))),
-        )
-        .route("/dev/style.css", get(async || asset("text/css", include_str!("playground/style.css"))))
-        .route("/dev/app.js", get(async || asset(SCRIPT, include_str!("playground/app.js"))))
-        .route("/dev/jwt.js", get(async || asset(SCRIPT, include_str!("playground/jwt.js"))))
-        .route("/dev/show.js", get(async || asset(SCRIPT, include_str!("playground/show.js"))))
-        .route("/dev/words.js", get(async || asset(SCRIPT, include_str!("playground/words.js"))))
+    let files = [
+        ("style.css", include_str!("playground/style.css")),
+        ("app.js", include_str!("playground/app.js")),
+        ("jwt.js", include_str!("playground/jwt.js")),
+        ("show.js", include_str!("playground/show.js")),
+        ("words.js", include_str!("playground/words.js")),
+    ];
+    pages::page("/dev", include_str!("playground/index.html"), &files)
         .route("/dev/api/row", get(row))
         .route("/dev/api/keys", get(keys).post(new_key))
         .route("/dev/api/account", post(account))
         .layer(Extension(rotate))
         .nest_service("/dev/wechat", wechat)
-}
-
-const SCRIPT: &str = "text/javascript; charset=utf-8";
-/// Nothing from elsewhere, and nothing that the page itself doesn't bring.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; \
-                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-fn asset(kind: &'static str, text: &'static str) -> impl IntoResponse {
-    let headers: [(HeaderName, &str); 3] =
-        [(CONTENT_TYPE, kind), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-store")];
-    (headers, text)
 }
 
 /// An identity and its user as they stand in the database; the sealed columns in hexadecimal, as a thief would have them.

@@ -13,8 +13,8 @@ use utoipa_axum::routes;
 use super::front::{Front, Side};
 use super::playground::Playground;
 use super::{
-    AppState, account, authz, decrypt, docs, health, keys, litemall, login, logout, me, password, phone,
-    playground, revocations, users, wechat_session,
+    AppState, account, authz, console, decrypt, docs, health, keys, litemall, login, logout, me, password,
+    phone, playground, revocations, users, wechat_session,
 };
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -49,7 +49,8 @@ pub fn internal(app: Arc<App>) -> Front {
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))
         .route("/metrics", get(health::metrics))
-        .merge(users::router());
+        .merge(users::router())
+        .merge(console::router(&app));
     side(closed(router), AppState(app), Side::Internal)
 }
 

@@ -1,4 +1,4 @@
-//! `/internal/v1/users/{id}`: what our own services may know of a user, and do. On the internal listener alone.
+//! `/internal/v1/users` and below: what our own services may know of a user, and do. On the internal listener alone.
 
 use axum::Json;
 use axum::Router;
@@ -17,13 +17,17 @@ use crate::error::{Error, Result};
 use crate::flows::operator;
 use crate::store::{Came, User};
 
+mod find;
+
 /// The routes.
 pub(super) fn router() -> Router<AppState> {
     Router::new()
+        .route("/internal/v1/users", get(find::find))
         .route("/internal/v1/users/{id}", get(show))
         .route("/internal/v1/users/{id}/disable", post(disable))
         .route("/internal/v1/users/{id}/enable", post(enable))
         .route("/internal/v1/users/{id}/revoke", post(revoke))
+        .route("/internal/v1/users/{id}/unlock", post(unlock))
         .route("/internal/v1/users/{id}/level", put(set_level))
 }
 
@@ -68,6 +72,10 @@ async fn enable(State(app): State<AppState>, service: Service, UserId(id): UserI
 
 async fn revoke(State(app): State<AppState>, service: Service, UserId(id): UserId) -> Result<StatusCode> {
     operator::revoke(&app.rooms, id, service.by()).await.map(|()| StatusCode::NO_CONTENT)
+}
+
+async fn unlock(State(app): State<AppState>, service: Service, UserId(id): UserId) -> Result<StatusCode> {
+    operator::unlock(&app.rooms, id, service.by()).await.map(|()| StatusCode::NO_CONTENT)
 }
 
 /// `{level}`

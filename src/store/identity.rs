@@ -2,7 +2,9 @@
 
 use entity::identities;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QueryTrait as _};
+use sea_orm::{
+    ColumnTrait as _, EntityTrait as _, QueryFilter as _, QueryOrder as _, QuerySelect as _, QueryTrait as _,
+};
 use uuid::Uuid;
 
 use super::user::instant;
@@ -85,6 +87,19 @@ impl Store {
             last_login_at: instant(row.last_login_at),
         });
         Ok(came.collect())
+    }
+
+    /// Whose this openid in this app is.
+    pub async fn find_by_openid(&self, app: &str, openid: &OpenId) -> Result<Option<Uuid>> {
+        identities::Entity::find()
+            .select_only()
+            .column(identities::Column::UserId)
+            .filter(identities::Column::Appid.eq(app))
+            .filter(identities::Column::Openid.eq(openid.expose()))
+            .into_tuple()
+            .one(&self.read)
+            .await
+            .map_err(error::unavailable)
     }
 
     /// The identity of this openid in this app.

@@ -16,6 +16,9 @@ const TIMES: u32 = 3;
 /// How long the least of the last such span counts as what it takes at the least.
 const SPAN: Duration = Duration::from_secs(10);
 
+/// So many at the start. Who starts in the middle of a storm would otherwise never learn what it takes without one.
+const FIRST: f64 = 64.0;
+
 /// Fewer are never let in: enough to find out that it goes better again.
 const LEAST: f64 = 16.0;
 
@@ -49,11 +52,11 @@ struct State {
 }
 
 impl Adaptive {
-    /// Up to `most` at once, which it begins with.
+    /// Up to `most` at once.
     pub(super) fn new(most: u32) -> Self {
         let most = f64::from(most).max(LEAST);
         let state = State {
-            limit: most,
+            limit: most.min(FIRST),
             least: Duration::MAX,
             span_least: Duration::MAX,
             span_began: Duration::ZERO,

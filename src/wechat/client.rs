@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::breaker::Breaker;
 use super::errcode::{self, Errcode};
+use super::health::Health;
 use crate::clock::Clock;
 use crate::config;
 use crate::error::{Code, Error, Result};
@@ -34,6 +35,7 @@ pub(super) struct Client {
     queue: Semaphore,
     breaker: Breaker,
     clock: Arc<dyn Clock>,
+    pub(super) health: Health,
 }
 
 /// One request to WeChat: GET, or POST where there is a body.
@@ -70,7 +72,8 @@ impl Client {
             places: Semaphore::new(config.max_concurrent.min(most)),
             queue: Semaphore::new(config.max_concurrent.saturating_add(config.max_waiting).min(most)),
             breaker: Breaker::default(),
-            clock,
+            clock: clock.clone(),
+            health: Health::new(clock),
         })
     }
 
@@ -140,6 +143,7 @@ impl Client {
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
         #[expect(clippy::disallowed_methods, reason = "how long WeChat takes, which no test's clock may say")]
         let begun = Instant::now();
+        let under_way = self.health.call(call.path);
         let answered = ask(request).await.and_then(|body| read(&body));
         self.breaker.settle(answered.is_ok(), self.clock.now());
         telemetry::wechat_took(call.path, begun.elapsed());
@@ -149,7 +153,9 @@ impl Client {
             Err(silent) => silent.kind.clone(),
         };
         telemetry::wechat_answered(call.path, &kind);
-        answered.map_err(|silent| unavailable(silent.cause))
+        let reply = answered.map_err(|silent| unavailable(silent.cause));
+        under_way.end(&reply);
+        reply
     }
 }
 

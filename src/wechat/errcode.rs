@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::health::How;
 use crate::error::{Code, Error};
 
 /// "system error": WeChat is busy; the one answer that is tried again.
@@ -28,6 +29,16 @@ impl Errcode {
         match self.errcode {
             BUSY | 40_000..60_000 => self.errcode.to_string().into(),
             _ => "other".into(),
+        }
+    }
+
+    /// What it says of WeChat's health. Its words, without errmsg.
+    pub(super) fn how(&self) -> How {
+        match row(self.errcode) {
+            (code, words) if code.is_for_the_operator() => {
+                How::Failed(format!("errcode {}: {words}", self.errcode).into())
+            }
+            _ => How::Refused(self.errcode),
         }
     }
 

@@ -9,15 +9,17 @@ const PASSWORD: &str = "correct-horse-battery";
 const NEW_PASSWORD: &str = "another-horse-battery";
 
 /// What the gateway of `wxgate dev` is asked by.
-struct Dev {
+pub(crate) struct Dev {
     process: Process,
     gateway: String,
+    pub(crate) internal: String,
     wechat: String,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
 }
 
 impl Dev {
-    fn start(folder: &std::path::Path) -> Self {
+    /// Logging all it can; `more`: settings besides.
+    pub(crate) fn start(folder: &std::path::Path, more: &[(&str, &str)]) -> Self {
         let settings = [
             ("WXGATE_HTTP__LISTEN", "127.0.0.1:0"),
             ("WXGATE_HTTP__INTERNAL_LISTEN", "127.0.0.1:0"),
@@ -26,6 +28,7 @@ impl Dev {
             ("WXGATE_LOG__LEVEL", "trace"),
             ("WXGATE_LOG__FORMAT", "json"),
         ];
+        let settings = [&settings[..], more].concat();
         let mut process = Process::start(folder, &["dev", "--simulator-listen", "127.0.0.1:0"], &settings);
         process.wait_for("Ctrl-C");
         let address = |name: &str| {
@@ -34,11 +37,12 @@ impl Dev {
             line[at..].split_whitespace().next().unwrap().to_owned()
         };
         let (gateway, wechat) = (address("gateway"), address("WeChat"));
+        let internal = address("internal").trim_end_matches("/readyz").to_owned();
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        Self { process, gateway, wechat, http }
+        Self { process, gateway, internal, wechat, http }
     }
 
-    async fn ask(&self, method: &str, path: &str, token: Option<&Value>, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, method: &str, path: &str, token: Option<&Value>, body: Value) -> Answer {
         let request = self.http.request(method.parse().unwrap(), format!("{}{path}", self.gateway));
         let request = request.header("content-type", "application/json").body(body.to_string());
         Answer::of(match token {
@@ -48,7 +52,12 @@ impl Dev {
         .await
     }
 
-    async fn login(&self, openid: &str) -> Value {
+    /// Asks it to end, and gives all that it printed.
+    pub(crate) fn end(self) -> String {
+        self.process.end().1
+    }
+
+    pub(crate) async fn login(&self, openid: &str) -> Value {
         let code = self.http.get(format!("{}/_sim/code?openid={openid}", self.wechat)).send().await.unwrap();
         let code = code.text().await.unwrap();
         self.ask("POST", "/v1/login", None, json!({ "code": code })).await.status(200).json()
@@ -58,7 +67,7 @@ impl Dev {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_event_is_a_line_of_its_own_that_says_who_where_and_what_came_of_it_and_no_secret() {
     let folder = tempfile::tempdir().unwrap();
-    let dev = Dev::start(folder.path());
+    let dev = Dev::start(folder.path(), &[]);
     let account = json!({ "username": "xiaoming", "password": PASSWORD });
     let made = dev.ask("POST", "/v1/accounts", None, account.clone()).await.status(201).json();
     let alice = dev.login("openid-of-alice").await;
@@ -81,7 +90,7 @@ async fn each_event_is_a_line_of_its_own_that_says_who_where_and_what_came_of_it
     dev.ask("PUT", "/v1/me/account", Some(&alice), second).await.status(200);
     dev.ask("DELETE", "/v1/me", Some(&made), Value::Null).await.status(204);
 
-    let (_, printed) = dev.process.end();
+    let printed = dev.end();
     let lines = printed.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let audit: Vec<Value> = lines.filter(|line| line["target"] == "wxgate::audit").collect();
     let told: Vec<(&str, &str, bool)> = audit

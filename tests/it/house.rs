@@ -49,7 +49,7 @@ fn imports_run_downwards_only() {
             "main" | "lib" => continue,
             "clock" | "document" | "error" | "secret" => vec![],
             "config" => vec!["clock", "secret"],
-            "telemetry" => vec!["config"],
+            "telemetry" => vec!["clock", "config"],
             "store" => [GROUND, &["vault"]].concat(),
             room if MIDDLE.contains(&room) => GROUND.to_vec(),
             "flows" => [GROUND, MIDDLE].concat(),

@@ -18,6 +18,7 @@ mod batches;
 mod binary;
 mod binding;
 mod configuration;
+mod console;
 mod documents;
 mod doors;
 mod encrypted_keys;

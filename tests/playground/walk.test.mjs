@@ -1,40 +1,27 @@
 // The playground's whole walk in a real browser, in both languages, light and dark, wide and narrow.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { gateway } from "../../sdk/miniprogram/test/gateway.mjs";
+import { launch, wider } from "../browser.mjs";
 
-// Where scripts/test has put it.
-const require = createRequire(`${process.env.WXGATE_TEST_INTEROP}/package.json`);
-const { chromium } = require("playwright-core");
 const pictures = new URL("../../target/playground/", import.meta.url).pathname;
 
 let server, browser;
 before(async () => {
   mkdirSync(pictures, { recursive: true });
   server = await gateway();
-  browser = await chromium.launch({
-    executablePath: process.env.WXGATE_TEST_CHROMIUM ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-  });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
   await server?.stop();
 });
 
-async function open({ width = 1280, height = 860, dark = false, locale = "zh-CN" } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? "dark" : "light", locale, deviceScaleFactor: 1 });
-  const page = await context.newPage();
-  const trouble = [];
-  page.on("pageerror", (error) => trouble.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && !/status of 4\d\d/.test(message.text()) && trouble.push(message.text()));
-  // Nothing may come from elsewhere.
-  page.on("request", (request) => request.url().startsWith(server.url) || request.url().startsWith("data:") || trouble.push(request.url()));
-  await page.goto(`${server.url}/dev/`);
-  await page.waitForSelector("#code_b");
-  return { page, trouble, press: (id) => page.click(`#${id}`), out: (step, text) => page.locator(`#${step} .out`, { hasText: text }).waitFor({ timeout: 10_000 }) };
+async function open(options) {
+  const scene = await browser.open(server.url, "/dev/", options);
+  await scene.page.waitForSelector("#code_b");
+  return { ...scene, out: (step, text) => scene.page.locator(`#${step} .out`, { hasText: text }).waitFor({ timeout: 10_000 }) };
 }
 
 /** From the code to the end, each step seen to have worked. */
@@ -87,9 +74,7 @@ test("it passes on a phone's width, in the dark and in English, and nothing is w
   assert.match(await scene.page.textContent("#code_b"), /Press wx.login/);
   await walk(scene, "narrow-dark");
   assert.deepEqual(scene.trouble, []);
-  // What sticks out, if anything does.
-  assert.deepEqual(await scene.page.evaluate(() => [...document.querySelectorAll("main *")]
-    .filter((node) => node.getBoundingClientRect().right > 375.5 && !node.closest("pre, .bar2, .key")).map((node) => node.outerHTML.slice(0, 90))), []);
+  assert.deepEqual(await wider(scene.page, 375, "pre, .bar2, .key"), []);
   assert.equal(await scene.page.evaluate(() => document.documentElement.scrollWidth), 375);
 });
 

@@ -52,6 +52,9 @@ export async function gateway(settings = {}) {
   return {
     url,
     simulator,
+    /** Its internal side, and a credential for it. */
+    internal: `http://127.0.0.1:${internalPort}`,
+    credential: CREDENTIAL,
     /** Ends every token of this user, as an operator would. */
     revoke: (user) => internal("POST", `/users/${user}/revoke`),
     disable: (user) => internal("POST", `/users/${user}/disable`),

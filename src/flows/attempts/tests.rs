@@ -84,6 +84,17 @@ fn a_right_password_leaves_the_address_as_it_was_and_does_not_start_its_wait_ane
 }
 
 #[test]
+fn what_an_operator_forgave_does_not_count_and_what_came_since_does() {
+    let pair = Count { succeeded_at: Some(at(-99)), ..failed(9) };
+    let wait = |forgiven| decide(remaining(&pair, forgiven), none(), none(), at(0));
+    assert_eq!([wait(None), wait(Some(at(-1))), wait(Some(at(0)))], [Some(at(16)), Some(at(16)), None]);
+    let left = remaining(&pair, Some(at(0)));
+    assert_eq!((left.failures, left.succeeded_at), (0, Some(at(-99))));
+    let again = charged(&left, DAY, at(1));
+    assert_eq!((again.failures, again.since, remaining(&again, Some(at(0)))), (1, Some(at(1)), again));
+}
+
+#[test]
 fn a_host_cannot_change_its_address_within_its_own_network() {
     let network = |text: &str| network(text.parse().unwrap());
     assert_eq!(network("2001:db8:1:2:3::4"), network("2001:db8:1:2:ffff::1"));

@@ -1,6 +1,7 @@
 // The walk: ten steps, each a real request to this gateway.
+import { el } from "./el.js";
 import { decode, verify } from "./jwt.js";
-import { el, envelope, table, timeline, wire } from "./show.js";
+import { envelope, table, timeline, wire } from "./show.js";
 import { words } from "./words.js";
 
 const state = { language: localStorage.language ?? (navigator.language.startsWith("zh") ? 0 : 1), openid: null, code: null, session: null, over: false, done: new Set() };

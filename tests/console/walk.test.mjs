@@ -1,0 +1,236 @@
+// The admin page in a real browser: what it shows, what it does after a question, what it keeps and what it doesn't.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { after, before, test } from "node:test";
+import { gateway } from "../../sdk/miniprogram/test/gateway.mjs";
+import { launch, wider } from "../browser.mjs";
+
+const pictures = new URL("../../target/console/", import.meta.url).pathname;
+const PASSWORD = "correct horse battery";
+const JSON_TYPE = { "content-type": "application/json" };
+
+let server, browser;
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  server = await gateway({ WXGATE_ACCOUNTS__REGISTRATIONS_PER_MINUTE: "1000" });
+  browser = await launch();
+  await busy();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const post = (url, body, headers = {}) => fetch(url, { method: "POST", headers: { ...JSON_TYPE, ...headers }, body: JSON.stringify(body) });
+const log_in = async (openid) => {
+  const code = await (await fetch(`${server.simulator}/_sim/code?openid=${openid}`)).text();
+  return (await post(`${server.url}/v1/login`, { code })).json();
+};
+const type = (username, password) => post(`${server.url}/v1/login/password`, { username, password });
+
+/** Logins of every kind, a WeChat that fails a while, a key that is to follow. */
+async function busy() {
+  for (let n = 0; n < 24; n += 1) await log_in(`visitor-${n}`);
+  for (let n = 0; n < 5; n += 1) await post(`${server.url}/v1/login`, { code: `never-given-${n}` });
+  await server.faults([{ path: "/sns/jscode2session", httpStatus: 502, times: 2 }]);
+  for (let n = 0; n < 2; n += 1) await log_in("somebody");
+  await server.faults([]);
+  for (let n = 0; n < 6; n += 1) await log_in(`later-${n}`);
+  await post(`${server.url}/dev/api/keys`, { at_once: true });
+  await post(`${server.url}/dev/api/keys`, { at_once: false });
+}
+
+/** An account with a WeChat identity and a phone. */
+async function person(username) {
+  const code = await (await fetch(`${server.simulator}/_sim/code?openid=openid-of-${username}`)).text();
+  const session = await (await post(`${server.url}/v1/accounts`, { username, password: PASSWORD, code })).json();
+  return { username, session, id: session.userInfo.userId };
+}
+
+async function open(options = {}) {
+  const scene = await browser.open(options.at ?? server.internal, "/console/", options);
+  const { page, press } = scene;
+  await page.waitForSelector("#credential");
+  return {
+    ...scene,
+    async enter(credential = server.credential) {
+      await page.fill("#credential", credential);
+      await press("enter");
+    },
+    async find(way, what) {
+      await page.selectOption("#way", way);
+      await page.fill("#what", what);
+      await press("find_b");
+    },
+    /** Presses, sees the question with the name in it, and says yes. */
+    async act(name, called) {
+      await press(`act-${name}`);
+      assert.match(await page.textContent("#confirm h3"), new RegExp(called));
+      await press("yes");
+    },
+    said: (text) => page.locator("#find .say", { hasText: text }).first().waitFor({ timeout: 10_000 }),
+    picture: (name, options) => page.screenshot({ path: `${pictures}${name}.png`, animations: "disabled", ...options }),
+  };
+}
+
+test("without a credential one sees nothing, a wrong one is refused with what to do, and the right one is kept in the tab alone", async () => {
+  const { page, context, trouble, enter, press, picture } = await open({ locale: "en-GB" });
+  assert.equal(await page.locator(".tile").count(), 0);
+  await enter("a-wrong-credential-of-32-letters-");
+  await page.locator(".say.bad", { hasText: "service_unauthorized" }).waitFor();
+  assert.match(await page.textContent(".say.bad"), /internal\.credentials/);
+  await page.click("summary");
+  assert.match(await page.textContent("details"), /openssl rand -hex 32/);
+  await picture("door");
+  await enter();
+  await page.waitForSelector(".tile");
+  const kept = await page.evaluate(() => [JSON.stringify(localStorage), document.cookie, Object.values(sessionStorage).join()]);
+  assert.deepEqual([kept[0].includes(server.credential), kept[1], kept[2]], [false, "", server.credential]);
+  await page.reload();
+  await page.waitForSelector(".tile");
+  const other = await context.newPage();
+  await other.goto(`${server.internal}/console/`);
+  await other.waitForSelector("#credential");
+  await press("leave");
+  await page.waitForSelector("#credential");
+  assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+  assert.deepEqual(trouble, []);
+});
+
+test("a gateway without credentials says how to make one", async () => {
+  const bare = await gateway({ WXGATE_INTERNAL__CREDENTIALS: "[]" });
+  try {
+    const { page, trouble, picture, enter } = await open({ at: bare.internal, width: 900, height: 760 });
+    assert.equal(await page.locator("details[open] li").count(), 3);
+    assert.match(await page.textContent("details"), /internal/);
+    await picture("door-unconfigured");
+    await enter("whatever-it-is-nobody-has-this-one");
+    await page.locator(".say.bad", { hasText: "internal.credentials" }).waitFor();
+    assert.deepEqual(trouble, []);
+  } finally {
+    await bare.stop();
+  }
+});
+
+test("it shows the logins by outcome, WeChat's health, the life of the keys and what to do next", async () => {
+  const { page, trouble, enter, press, picture } = await open({ height: 1100, locale: "en-GB" });
+  await enter();
+  await page.waitForSelector("#logins svg g rect.done");
+  for (const text of ["wechat_code_invalid", "wechat_unavailable", "Logged in"]) await page.locator("#logins .outcomes", { hasText: text }).waitFor();
+  assert.ok(await page.locator("#logins svg rect.refused").count() >= 1 && await page.locator("#logins svg rect.failed").count() >= 1);
+  assert.match(await page.textContent("#wechat"), /failed: WeChat answered HTTP 502/);
+  assert.match(await page.textContent("#wechat"), /refused: errcode 40029/);
+  assert.equal(await page.locator("#keys .life").count(), 3);
+  assert.deepEqual(await page.locator("#keys .stage").allTextContents(), ["retiring", "signs", "published"]);
+  assert.equal(await page.locator("#keys .now line").count(), 1);
+  assert.match(await page.textContent("#next"), /Nothing to do until \d{4}-\d\d-\d\d \d\d:\d\d UTC/);
+  assert.match(await page.textContent("footer"), /of this replica, since it started/);
+  await press("count");
+  await page.locator("#columns .say.next", { hasText: "nothing to do" }).waitFor();
+  await press("range-60");
+  await page.waitForSelector("#range-60[aria-pressed=true]");
+  await picture("wide", { fullPage: true });
+  await press("range-1440");
+  await page.waitForSelector("#range-1440[aria-pressed=true]");
+  assert.deepEqual(trouble, []);
+});
+
+test("a user is found by name, phone, id and openid, and every act asks first and says what it did", async () => {
+  const { page, trouble, enter, find, act, said, press, picture } = await open({ height: 1000, locale: "en-GB" });
+  const wang = await person("wang");
+  const pressed = await server.pressPhone("openid-of-wang", "13900139000");
+  await post(`${server.url}/v1/me/phone`, { code: pressed.code }, { authorization: `Bearer ${wang.session.token}` });
+  for (let n = 0; n < 5; n += 1) assert.equal((await type("wang", "a wrong password")).status, 400);
+  assert.equal((await type("wang", PASSWORD)).status, 429, "locked");
+
+  await enter();
+  await find("username", "Wang");
+  await page.locator("#find h3", { hasText: "wang" }).waitFor();
+  assert.match(await page.textContent("#find .facts"), /5, the last one/);
+  await picture("user");
+
+  await press("act-unlock");
+  await page.waitForSelector("#confirm[open]");
+  await picture("question");
+  await press("no");
+  assert.equal((await type("wang", PASSWORD)).status, 429, "said no, and nothing was done");
+  await act("unlock", "Unlock wang\\?");
+  await said("wang is unlocked");
+  assert.equal((await type("wang", PASSWORD)).status, 200);
+
+  await act("level", "Set wang to");
+  await said("has the level");
+  assert.equal(await server.me(wang.session.token), 200);
+  await act("revoke", "End all tokens of wang\\?");
+  await said("Every token of wang has ended");
+  assert.equal(await server.me(wang.session.token), 401);
+  await act("disable", "Disable wang\\?");
+  await said("wang is disabled");
+  assert.equal(await page.textContent("#status"), "disabled");
+  assert.equal((await type("wang", PASSWORD)).status, 403);
+  await picture("disabled");
+  await act("enable", "Enable wang\\?");
+  await said("wang is enabled");
+  assert.equal(await page.textContent("#status"), "active");
+
+  for (const [way, what] of [["phone", "139 0013 9000"], ["phone", "+8613900139000"], ["userId", wang.id], ["openId", "openid-of-wang"]]) {
+    await find("username", "nobody-at-all");
+    await said("user_not_found");
+    await find(way, what);
+    await page.locator("#find h3", { hasText: "wang" }).waitFor();
+  }
+  await find("phone", "12");
+  await said("invalid_field");
+  assert.equal(await page.locator("#find h3").count(), 0, "nobody is left to act on");
+  assert.deepEqual(trouble, []);
+});
+
+test("what a user calls themselves is text, and what is typed survives the page's next look", async () => {
+  const { page, trouble, enter, find } = await open();
+  const session = await log_in("openid-of-mallory");
+  const name = "<img src=x onerror=alert(1)>";
+  await fetch(`${server.url}/v1/me`, { method: "PATCH", headers: { ...JSON_TYPE, authorization: `Bearer ${session.token}` }, body: JSON.stringify({ nickName: name }) });
+  await enter();
+  await find("openId", "openid-of-mallory");
+  await page.locator("#find h3", { hasText: name }).waitFor();
+  assert.equal(await page.locator("main img").count(), 0);
+  await page.fill("#what", "half a na");
+  const looked = page.waitForResponse((answer) => answer.url().includes("/overview"), { timeout: 20_000 });
+  await looked;
+  await page.waitForFunction(() => document.activeElement?.id === "what");
+  assert.equal(await page.inputValue("#what"), "half a na");
+  assert.deepEqual(trouble, []);
+});
+
+test("on a phone's width, in the dark and in Chinese, nothing is wider than the screen; the language changes at a press and is remembered", async () => {
+  const { page, trouble, enter, find, press, picture } = await open({ width: 375, height: 780, dark: true });
+  assert.match(await page.textContent("#enter"), /进入/);
+  await picture("narrow-door-dark");
+  await person("xiaoming");
+  await enter();
+  await find("username", "xiaoming");
+  await page.waitForSelector("#act-unlock");
+  await press("count");
+  await page.locator("#columns .say.next").waitFor();
+  await picture("narrow-dark", { fullPage: true });
+  assert.deepEqual(await wider(page, 375, ".wide"), []);
+  assert.equal(await page.evaluate(() => document.documentElement.scrollWidth), 375);
+  await press("language");
+  await page.locator("#keys h2", { hasText: "Signing keys" }).waitFor();
+  await page.locator("#next", { hasText: "Nothing to do" }).waitFor();
+  assert.doesNotMatch(await page.innerText("body"), /undefined|NaN/);
+  await page.reload();
+  await page.locator("#keys h2", { hasText: "Signing keys" }).waitFor();
+  assert.deepEqual(trouble, []);
+});
+
+test("a gateway that goes away is said to be away, with what was seen last still there", async () => {
+  const brief = await gateway();
+  const { page, enter, picture } = await open({ at: brief.internal, dark: true });
+  await enter();
+  await page.waitForSelector(".tile");
+  await brief.stop();
+  await page.locator(".say.bad", { hasText: "unreachable" }).waitFor({ timeout: 20_000 });
+  assert.equal(await page.locator(".tile").count(), 4);
+  await picture("away");
+});

@@ -81,7 +81,7 @@ const add = (rows) => rows.reduce((sum, { counts }) => counts.map((n, at) => n +
 const step = () => STEPS[seen.wechat.calls.length];
 const total = (rows) => rows.reduce((sum, { counts }) => counts.reduce((some, n) => some + n, sum), 0);
 const pill = (kind, text) => el("span", { class: `pill ${kind}` }, text);
-const tile = (id, name, value, ...rest) => el("a", { class: "tile", href: `#${id}` }, el("span", { class: "quiet" }, name), el("b", {}, value), ...rest.filter(Boolean).map((text) => el("span", { class: "small" }, text)));
+const tile = (id, name, value, ...rest) => el("a", { class: "tile", href: `#${id}` }, el("span", { class: "quiet" }, name), el("b", { title: typeof value === "string" ? value : undefined }, value), ...rest.filter(Boolean).map((text) => el("span", { class: "small" }, text)));
 
 function tiles() {
   const { logins, wechat, keys, columnKeys } = seen;

@@ -51,7 +51,7 @@ export function bars({ width, height, from, step, stacks, label, none, clock }) 
     const anchor = n === 0 ? "start" : n === marks - 1 ? "end" : "middle";
     return svg("text", { class: "tick", x: left + place * slot, y: height - 4, "text-anchor": anchor }, at(place));
   });
-  const nothing = totals.some(Boolean) ? null : svg("text", { class: "nothing", x: left + wide / 2, y: top + high / 2 + 4, "text-anchor": "middle" }, none);
+  const nothing = totals.some(Boolean) ? null : svg("text", { class: "nothing", x: left + wide / 2, y: top + high * 0.75 + 4, "text-anchor": "middle" }, none);
   return frame(width, height, label, ...lines, ...columns, ...ticks, nothing);
 }
 
@@ -60,6 +60,9 @@ const utc = (at, long) => {
   const text = new Date(at).toISOString();
   return long ? `${text.slice(0, 10)} ${text.slice(11, 16)} UTC` : `${text.slice(5, 10)} ${text.slice(11, 16)}`;
 };
+
+/** Its ends, where it is too long. */
+const cut = (text, most) => (text.length <= most ? text : `${text.slice(0, most - 9)}…${text.slice(-8)}`);
 
 /** Each key a bar: published, signs, retiring, ended; a line for now and, where one is due, for the next step. */
 export function timeline({ width, keys, now, since, label, names }) {
@@ -77,9 +80,10 @@ export function timeline({ width, keys, now, since, label, names }) {
     const [signs, over, gone] = [key.signs ?? begin, key.superseded ?? end, key.gone ?? end];
     const piece = (kind, from, to) => (to > from && to > begin ? svg("rect", { class: kind, x: x(from), width: Math.max(x(to) - x(from), 3), y: y + 22, height: 18, rx: 3 },
       svg("title", {}, `${names[kind]}: ${from <= begin ? "…" : utc(from, true)} – ${to >= end ? "…" : utc(to, true)}`)) : null);
-    const file = key.file.split("/").pop();
+    // Beside its state's name; a mono letter is about 8 wide.
+    const file = cut(key.file.split("/").pop(), Math.floor((width - 110) / 8));
     return svg("g", { class: `life ${key.state}` },
-      svg("text", { class: "key", x: 0, y: y + 14 }, file, svg("tspan", { class: "quiet", dx: 8 }, width > 520 ? `${key.alg}  kid ${key.kid.slice(0, 12)}…` : key.alg)),
+      svg("text", { class: "key", x: 0, y: y + 14 }, file, svg("tspan", { class: "quiet", dx: 8 }, width > 520 ? `${key.alg}  kid ${key.kid.slice(0, 12)}…` : "")),
       svg("text", { class: `stage ${key.state}`, x: width, y: y + 14, "text-anchor": "end" }, names[key.state]),
       svg("rect", { class: "track", x: 0, width, y: y + 22, height: 18, rx: 3 }),
       piece("published", key.since, signs), piece("signs", signs, over), key.superseded ? piece("retiring", over, gone) : null);
@@ -87,7 +91,9 @@ export function timeline({ width, keys, now, since, label, names }) {
   const line = (at, kind, name, said) => {
     const place = x(at);
     const right = place > width * 0.75;
-    return svg("g", { class: kind }, svg("line", { x1: place, x2: place, y1: 4, y2: height - FOOT + 2 }),
+    // Through the bars, and not through what is written between them.
+    const pieces = lives.map((_, index) => svg("line", { x1: place, x2: place, y1: HEAD + ROW * index + 19, y2: HEAD + ROW * index + 43 }));
+    return svg("g", { class: kind }, ...pieces, svg("line", { x1: place, x2: place, y1: 4, y2: HEAD - 6 }),
       said ? svg("text", { x: place + (right ? -5 : 5), y: 13, "text-anchor": right ? "end" : "start" }, name) : null, svg("title", {}, `${name}: ${utc(at, true)}`));
   };
   const marks = Math.max(2, Math.min(6, Math.floor(width / 130)));

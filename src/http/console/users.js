@@ -33,7 +33,7 @@ const field = (name, value, mono) => el("div", {}, el("dt", {}, name), el("dd", 
 function identities(list) {
   if (!list.length) return el("p", { class: "quiet" }, t("identities_none"));
   const head = [t("identity_app"), "openid", t("identity_first"), t("identity_last")];
-  return el("div", { class: "wide" }, el("table", {}, el("thead", {}, el("tr", {}, ...head.map((name) => el("th", {}, name)))),
+  return el("div", { class: "wide identities" }, el("table", {}, el("thead", {}, el("tr", {}, ...head.map((name) => el("th", {}, name)))),
     el("tbody", {}, ...list.map((each) => el("tr", {}, el("td", { class: "mono" }, each.appId), el("td", { class: "mono" }, each.openid),
       el("td", {}, time(each.firstLoginTime)), el("td", {}, time(each.lastLoginTime)))))));
 }
@@ -49,13 +49,16 @@ export function userCard(choices) {
     const named = { name: nameOf(user), ...values };
     if (!(await confirmed(name, user, named))) return;
     for (const button of shown.querySelectorAll("button, select")) button.disabled = true;
+    let outcome;
     try {
       await ask(method, `/users/${user.userId}/${path}`, body);
-      said.prepend(el("div", { class: "say" }, `${language.clock(Date.now(), true)}  ${t(`act_done.${name}`, named)}`));
+      outcome = el("div", { class: "say" }, `${language.clock(Date.now(), true)}  ${t(`act_done.${name}`, named)}`);
     } catch (failure) {
-      said.prepend(problem(failure));
+      outcome = problem(failure);
     }
+    // What is said of them and what is shown of them belong together.
     await look(new URLSearchParams({ userId: user.userId }));
+    said.prepend(outcome);
   }
 
   async function look(by) {

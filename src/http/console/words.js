@@ -24,7 +24,7 @@ const words = {
   tile_wechat: ["微信", "WeChat"],
   tile_signer: ["签名密钥", "Signing key"],
   tile_column: ["列加密密钥", "Column key"],
-  tile_column_p: ["{n} 把密钥可以打开", "{n} open, this one seals"],
+  tile_column_p: ["共 {n} 把，用这把密封", "seals; {n} listed"],
   none: ["无", "none"],
 
   wechat_state: { quiet: ["没有请求", "quiet"], healthy: ["正常", "healthy"], unsteady: ["不稳定", "unsteady"], failing: ["故障", "failing"] },

@@ -51,9 +51,10 @@ async fn a_process_out_of_file_descriptors_answers_whom_it_can_waits_without_tur
         }
     })
     .await;
-    // Who had a connection before is answered on it.
+    // Who had a connection before is answered on it; SQLite may want a descriptor for it.
     for _ in 0..10 {
-        replica.me(&session.token).await.status(200);
+        let answer = replica.me(&session.token).await;
+        assert!(answer.is(200) || answer.is_later(), "{answer:?}");
     }
     let (computed_before, span) = (computed(replica.process.id()), Duration::from_secs(2));
     tokio::time::sleep(span).await;
@@ -145,7 +146,6 @@ async fn a_log_that_nobody_reads_holds_up_no_answer_and_goes_on_when_somebody_do
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "today whoever can't write a line prints that, and panics where that can't be written either: until telemetry has a writer of its own"]
 async fn a_log_whose_reader_has_gone_holds_up_no_answer() {
     let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
     let mut gateway = Piped::start(&home);

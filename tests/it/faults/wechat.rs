@@ -27,7 +27,7 @@ fn tricks() -> Vec<(&'static str, Trick)> {
         ("it resets it in the body", Resets("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"openid\":")),
         ("its headers drip for ever", Drips("HTTP/1.1 200 OK\r\n", "X-More: of it\r\n")),
         ("its body drips for ever", Drips("HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", " ")),
-        ("it continues for ever", Floods("", "HTTP/1.1 100 Continue\r\n\r\n")),
+        ("it continues for ever", Drips("", "HTTP/1.1 100 Continue\r\n\r\n")),
         ("its headers never end", Floods("HTTP/1.1 200 OK\r\n", "X-More: of it\r\n")),
         ("its one header never ends", Floods("HTTP/1.1 200 OK\r\nX-More: ", "aaaaaaaaaaaaaaaa")),
         ("its status line never ends", Floods("HTTP/1.1 200 ", "aaaaaaaaaaaaaaaa")),

@@ -14,9 +14,9 @@ mod console;
 mod decrypt;
 mod docs;
 mod front;
-mod gate;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
+mod gate;
 mod health;
 mod keys;
 mod language;

@@ -4,8 +4,10 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::Clock as _;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -34,23 +36,30 @@ impl governor::clock::Clock for Turned {
     }
 }
 
+type Limiter = RateLimiter<String, DefaultKeyedStateStore<String>, Turned, NoOpMiddleware<Nanos>>;
+
 /// So many a minute for each key, a minute's worth at once. A person's key is app and openid: closing an account and
 /// logging in again makes a new user, but not a new person.
 pub struct Limit {
-    limiter: RateLimiter<String, DefaultKeyedStateStore<String>, Turned, NoOpMiddleware<Nanos>>,
+    limiter: ArcSwap<Limiter>,
+    quota: Quota,
     clock: Turned,
+    /// The latest that the clock has said.
+    latest: AtomicU64,
 }
 
 /// At every so many, the keys at rest are forgotten.
 const MANY: usize = 100_000;
 
+/// A clock that goes back by more was set: what is remembered of the day that it came from would hold people up until then.
+const SET_BACK: Duration = Duration::from_secs(60);
+
 impl Limit {
     /// `per_minute` requests a minute.
     pub fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
-        let clock = Turned(clock);
-        let limiter =
-            RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock.clone());
-        Self { limiter, clock }
+        let (quota, clock) = (Quota::per_minute(per_minute), Turned(clock));
+        let limiter = ArcSwap::from_pointee(limiter(quota, &clock));
+        Self { limiter, quota, clock, latest: AtomicU64::new(0) }
     }
 
     /// One more by this person, or when to come again.
@@ -60,12 +69,23 @@ impl Limit {
 
     /// One more under this key, or when to come again.
     pub fn admit(&self, key: String) -> Result<()> {
-        if self.limiter.len().is_multiple_of(MANY) {
-            self.limiter.retain_recent();
+        let now = self.clock.now().as_u64();
+        let latest = self.latest.fetch_max(now, Ordering::Relaxed);
+        if Duration::from_nanos(latest.saturating_sub(now)) > SET_BACK {
+            self.latest.store(now, Ordering::Relaxed);
+            self.limiter.store(Arc::new(limiter(self.quota, &self.clock)));
         }
-        self.limiter.check_key(&key).map_err(|refused| Error {
+        let limiter = self.limiter.load();
+        if limiter.len().is_multiple_of(MANY) {
+            limiter.retain_recent();
+        }
+        limiter.check_key(&key).map_err(|refused| Error {
             retry_after: Some(refused.wait_time_from(self.clock.now()) + Duration::from_secs(1)),
             ..Code::TooManyRequests.into()
         })
     }
+}
+
+fn limiter(quota: Quota, clock: &Turned) -> Limiter {
+    RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone())
 }

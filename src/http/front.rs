@@ -8,6 +8,7 @@ use std::future::{Ready, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -124,13 +125,25 @@ async fn apart<T: Send + 'static>(
     app: &App,
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::time::timeout(app.config.http.request_timeout, tokio::spawn(work)).await {
+    let mut working = tokio::spawn(work);
+    match tokio::time::timeout(app.config.http.request_timeout, &mut working).await {
         Ok(Ok(done)) => Ok(done),
         // The panic hook has said where.
         Ok(Err(_)) => Err(Error::from(Code::Internal).because("a panic")),
-        Err(_) => Err(Error::from(Code::RequestTimeout).because("longer than http.request_timeout")),
+        Err(_) => {
+            tokio::spawn(async move {
+                if tokio::time::timeout(FORGOTTEN, &mut working).await.is_err() {
+                    working.abort();
+                }
+            });
+            Err(Error::from(Code::RequestTimeout).because("longer than http.request_timeout"))
+        }
     }
 }
+
+/// So long work goes on that nobody waits for. Whatever is asked has answered by its own bounds then, or is gone, and its
+/// connection with it, which is looked at before another uses it.
+const FORGOTTEN: Duration = Duration::from_secs(15);
 
 /// The route that a request took, for its log line: known inside the router only.
 #[derive(Clone, Default)]

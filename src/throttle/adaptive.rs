@@ -17,7 +17,7 @@ const TIMES: u32 = 3;
 const SPAN: Duration = Duration::from_secs(10);
 
 /// So many at the start. Who starts in the middle of a storm would otherwise never learn what it takes without one.
-const FIRST: f64 = 64.0;
+const FIRST: f64 = 128.0;
 
 /// Fewer are never let in: enough to find out that it goes better again.
 const LEAST: f64 = 16.0;
@@ -52,11 +52,20 @@ struct State {
 }
 
 impl Adaptive {
-    /// Up to `most` at once.
+    /// Up to `most` at once, and not at once so many.
     pub(super) fn new(most: u32) -> Self {
+        Self::begun(most, FIRST)
+    }
+
+    /// `most` at once, where something else says how long it takes.
+    pub(super) fn fixed(most: u32) -> Self {
+        Self::begun(most, f64::MAX)
+    }
+
+    fn begun(most: u32, first: f64) -> Self {
         let most = f64::from(most).max(LEAST);
         let state = State {
-            limit: most.min(FIRST),
+            limit: most.min(first),
             least: Duration::MAX,
             span_least: Duration::MAX,
             span_began: Duration::ZERO,

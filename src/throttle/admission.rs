@@ -75,7 +75,12 @@ impl Admission {
             Class::Decrypt => config.decrypts,
         };
         let places = |class| {
-            Arc::new(Places { class, under_way: AtomicUsize::new(0), adaptive: Adaptive::new(most(class)) })
+            // Hashing waits for its own few threads, and is bounded there.
+            let adaptive = match class {
+                Class::Password => Adaptive::fixed(most(class)),
+                _ => Adaptive::new(most(class)),
+            };
+            Arc::new(Places { class, under_way: AtomicUsize::new(0), adaptive })
         };
         Self { classes: Class::ALL.map(places), began: now(), said: AtomicU64::new(0) }
     }
@@ -127,7 +132,6 @@ impl Admission {
         let begun = now();
         let (done, theirs) = elsewhere::counted(work).await;
         let (places, own) = (&admitted.places, begun.elapsed().saturating_sub(theirs));
-        // Hashing waits for its own few threads, and that is bounded there.
         if places.class != Class::Password {
             places.adaptive.took(own, places.under_way.load(Ordering::Relaxed), self.began.elapsed());
         }

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use super::gateway::Gateway;
+use super::gateway::{Gateway, get};
 
 /// Short, so that a test needn't wait long.
 const LIMITS: &str = "http.request_timeout = \"700ms\"\nwechat.timeout = \"500ms\"";
@@ -45,9 +45,10 @@ async fn a_body_byte_by_byte_is_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits for http.header_timeout"]
 async fn headers_byte_by_byte_and_silence_are_ended() {
-    let gateway = Gateway::start(&format!("{LIMITS}\nhttp.header_timeout = \"500ms\"")).await;
+    let gateway =
+        Gateway::start(&format!("{LIMITS}\nhttp.header_timeout = \"500ms\"\nhttp.idle_timeout = \"700ms\""))
+            .await;
     for first in [
         "",
         "G",
@@ -69,12 +70,25 @@ async fn headers_byte_by_byte_and_silence_are_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "waits for http.max_connections"]
 async fn connections_that_say_nothing_keep_nobody_out_for_longer_than_the_timeout() {
     let limits = format!("{LIMITS}\nhttp.header_timeout = \"500ms\"\nhttp.max_connections = 20");
     let gateway = Gateway::start(&limits).await;
     let held: Vec<TcpStream> = (0..60).map(|_| TcpStream::connect(gateway.address).unwrap()).collect();
-    // They are ended one after another; whoever waits is served.
+    // Who comes too many is told so at once, and is served as soon as the silent ones have been ended.
+    let keys = get("/.well-known/jwks.json", "");
+    let mut told = 0;
+    loop {
+        match gateway.send(&keys).first() {
+            Some(reply) if reply.status == 200 => break,
+            Some(reply) => {
+                assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
+                told += 1;
+            }
+            // Ended before it could be told.
+            None => {}
+        }
+    }
+    assert!(told > 0);
     gateway.login();
     drop(held);
     gateway.end();

@@ -89,7 +89,6 @@ async fn a_code_is_good_once_however_the_clock_steps() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "today a limit remembers instants of the wrong day, and refuses whoever came then until that day: src/throttle.rs"]
 async fn a_limit_a_minute_is_one_however_the_clock_steps() {
     let world = World::with(Kind::Sqlite, "accounts.passwords_per_minute = 2").await;
     world.add_account("xiaoming", PASSWORD).await;

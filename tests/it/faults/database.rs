@@ -154,13 +154,11 @@ async fn silent_connections(kind: Kind) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "today a request's work that hangs keeps its connection for ever: src/http/front.rs, apart()"]
 async fn a_postgres_that_moved_is_found_again_although_the_old_connections_never_end() {
     silent_connections(Kind::Postgres).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "today a request's work that hangs keeps its connection for ever: src/http/front.rs, apart()"]
 async fn a_mariadb_that_moved_is_found_again_although_the_old_connections_never_end() {
     silent_connections(Kind::MariaDb).await;
 }

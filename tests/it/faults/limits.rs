@@ -131,7 +131,6 @@ async fn unread(home: &Home, gateway: &Piped, logins: u64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "today whoever has something to say writes it, and waits for the pipe: until telemetry has a writer of its own"]
 async fn a_log_that_nobody_reads_holds_up_no_answer_and_goes_on_when_somebody_does() {
     let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
     let mut gateway = Piped::start(&home);

@@ -2,6 +2,12 @@
 //! other; RATE 0 is as fast as they are answered. An answer's time counts from when its request was due, so that a slow gateway
 //! can't slow the questions down and look quick. Prints a line of JSON for each phase, with a row for each second.
 
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a load generator's clock is the system's, and it is run by a script"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

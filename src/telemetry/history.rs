@@ -117,14 +117,14 @@ mod tests {
     fn what_ended_in_a_minute_stands_in_it_and_nowhere_else() {
         let history = History::start(at(0));
         for second in [0, 1, 59, 60, 185] {
-            history.login("code", "done", at(second));
+            history.login("wechat", "done", at(second));
         }
         history.login("password", "bad_credentials", at(61));
         assert_eq!(
             rows(&history, 4, at(190)),
-            [("code", "done", vec![3, 1, 0, 1]), ("password", "bad_credentials", vec![0, 1, 0, 0])]
+            [("wechat", "done", vec![3, 1, 0, 1]), ("password", "bad_credentials", vec![0, 1, 0, 0])]
         );
-        assert_eq!(rows(&history, 1, at(190)), [("code", "done", vec![1])]);
+        assert_eq!(rows(&history, 1, at(190)), [("wechat", "done", vec![1])]);
         assert_eq!((begin(4, at(190)), begin(1, at(190))), (at(0), at(180)));
         assert!(rows(&history, 5, at(86_400)).is_empty());
     }
@@ -134,14 +134,14 @@ mod tests {
         let history = History::start(at(0));
         let kept = || history.logins.0.lock().unwrap().len();
         for minute in 0..3 * 1440 {
-            history.login("code", "done", at(minute * 60));
+            history.login("wechat", "done", at(minute * 60));
         }
         assert_eq!(kept(), MINUTES);
         assert_eq!(rows(&history, 9999, at(3 * 86_400 - 60))[0].2, vec![1; MINUTES]);
         // Set back by an hour: what was counted ahead goes, what is behind stays.
-        history.login("code", "done", at(3 * 86_400 - 3660));
+        history.login("wechat", "done", at(3 * 86_400 - 3660));
         assert_eq!(kept(), MINUTES - 58);
-        history.login("code", "done", at(900 * 86_400));
+        history.login("wechat", "done", at(900 * 86_400));
         assert_eq!(kept(), 1);
     }
 
@@ -150,7 +150,8 @@ mod tests {
         let history = History::start(at(0));
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| (0..1000).for_each(|second| history.login("code", "done", at(second % 120))));
+                scope
+                    .spawn(|| (0..1000).for_each(|second| history.login("wechat", "done", at(second % 120))));
             }
         });
         let rows = rows(&history, 2, at(119));

@@ -39,7 +39,7 @@ const words = {
   logins_p: ["只是本副本启动以来的数字；所有副本的合计见 /metrics。", "Of this replica since it started; for all replicas together gather /metrics."],
   range: { 60: ["1 小时", "1 h"], 180: ["3 小时", "3 h"], 1440: ["24 小时", "24 h"] },
   done: ["成功", "done"], refused: ["请求方的问题", "refused"], failed: ["我们或微信的问题", "failed"],
-  way: { code: ["微信", "WeChat"], password: ["密码", "password"] },
+  way: { wechat: ["微信", "WeChat"], password: ["密码", "password"] },
   chart_none: ["这段时间里没有", "none in this time"],
   chart_logins: ["每段时间的登录次数，按结果", "Logins over time, by outcome"],
   chart_wechat: ["每段时间对微信的请求", "Calls to WeChat over time"],

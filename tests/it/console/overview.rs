@@ -43,12 +43,12 @@ async fn the_overview_tells_logins_by_outcome_and_how_wechat_has_answered() {
     assert_eq!(
         seen["logins"],
         json!([
-            { "way": "code", "outcome": "done", "kind": "done", "title": "登录成功", "counts": [0, 3, 0] },
-            { "way": "code", "outcome": "wechat_code_invalid", "kind": "refused",
-              "title": "登录凭证 code 无效或已过期", "counts": [0, 1, 0] },
-            { "way": "code", "outcome": "wechat_unavailable", "kind": "failed",
-              "title": "微信接口暂时不可用", "counts": [0, 0, 3] },
             { "way": "password", "outcome": "done", "kind": "done", "title": "登录成功", "counts": [0, 0, 1] },
+            { "way": "wechat", "outcome": "done", "kind": "done", "title": "登录成功", "counts": [0, 3, 0] },
+            { "way": "wechat", "outcome": "wechat_code_invalid", "kind": "refused",
+              "title": "登录凭证 code 无效或已过期", "counts": [0, 1, 0] },
+            { "way": "wechat", "outcome": "wechat_unavailable", "kind": "failed",
+              "title": "微信接口暂时不可用", "counts": [0, 0, 3] },
         ])
     );
     let wechat = &seen["wechat"];

@@ -19,8 +19,8 @@ const SPAN: Duration = Duration::from_secs(10);
 /// So many at the start. Who starts in the middle of a storm would otherwise never learn what it takes without one.
 const FIRST: f64 = 128.0;
 
-/// Fewer are never let in: enough to find out that it goes better again.
-const LEAST: f64 = 16.0;
+/// Fewer are never let in: enough to find out that it goes better again, and what the smallest machine does in half a second.
+const LEAST: f64 = 64.0;
 
 /// One step in this time: what is under way was let in before the last.
 const STEP: Duration = Duration::from_millis(100);
@@ -80,7 +80,7 @@ impl Adaptive {
 
     /// How many may be worked on at once now.
     pub(super) fn limit(&self) -> usize {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 16 and a u32")]
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 64 and a u32")]
         let limit = self.state.lock().unwrap_or_else(PoisonError::into_inner).limit as usize;
         limit
     }
@@ -188,7 +188,7 @@ mod tests {
             adaptive.took(Duration::from_secs(5), adaptive.limit(), now);
             now += STEP;
         }
-        assert_eq!(adaptive.limit(), 16);
+        assert_eq!(adaptive.limit(), 64);
         let stalled = now;
         while adaptive.limit() < before * 8 / 10 && now - stalled < Duration::from_secs(60) {
             machine.settle(&adaptive, 1_000, &mut now, 1);
@@ -204,7 +204,7 @@ mod tests {
             let adaptive = Adaptive::new(most);
             for (own, under_way, now) in told {
                 adaptive.took(Duration::from_micros(own.into()), under_way.into(), Duration::from_millis(now.into()));
-                prop_assert!((16..=most.max(16) as usize).contains(&adaptive.limit()));
+                prop_assert!((64..=most.max(64) as usize).contains(&adaptive.limit()));
             }
         }
     }

@@ -71,7 +71,7 @@ async fn a_question_that_names_nobody_or_too_many_is_refused_with_what_would_do(
         ("?appId=wx1", "missing_field"),
         ("?userId=alice", "invalid_field"),
         ("?username=a%20b", "invalid_field"),
-        ("?username=%FF", "missing_field"),
+        ("?username=%FF", "invalid_field"),
         ("?appId=wx1&openId=a%27b", "invalid_field"),
         ("?phone=1380013800", "invalid_field"),
         ("?phone=%2B86%2B", "invalid_field"),

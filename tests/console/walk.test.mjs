@@ -69,7 +69,11 @@ async function open(options = {}) {
       await press("yes");
     },
     said: (text) => page.locator("#find .say", { hasText: text }).first().waitFor({ timeout: 10_000 }),
-    picture: (name, options) => page.screenshot({ path: `${pictures}${name}.png`, animations: "disabled", ...options }),
+    /** From the top: the head stays above whatever is seen. */
+    async picture(name, options) {
+      if (options?.fullPage) await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+      await page.screenshot({ path: `${pictures}${name}.png`, animations: "disabled", ...options });
+    },
   };
 }
 
@@ -254,7 +258,7 @@ test("a busy day and keys months apart are drawn so that one can read them, and 
   const shown = day(Date.parse("2026-11-21T08:00:00Z"));
   const counted = { counting: false, seen: 3, rows: 3, countedAt: shown.now, malformed: 0, next: "1318 values are still under an older key: run wxgate secrets reseal.", keys: [
     { id: "k2", seals: true, configured: true, values: 48_210, sessionKeys: 30_114, previousSessionKeys: 12_090, phones: 6006 }, { id: "k1", seals: false, configured: true, values: 1318, sessionKeys: 410, previousSessionKeys: 702, phones: 206 }] };
-  const { page, trouble, enter, press, picture } = await open({ height: 1000, locale: "en-GB" });
+  const { page, trouble, enter, press, picture } = await open({ width: 1120, height: 1000, locale: "en-GB" });
   await page.route("**/internal/v1/overview*", (route) => route.fulfill({ json: shown }));
   await page.route("**/internal/v1/column-keys", (route) => route.fulfill({ json: counted }));
   await enter();
@@ -263,6 +267,8 @@ test("a busy day and keys months apart are drawn so that one can read them, and 
   await press("count");
   await page.locator("#columns .say.next", { hasText: "reseal" }).waitFor();
   await picture("day", { fullPage: true });
+  // docs/console.png is this one.
+  await picture("docs", { fullPage: true, clip: { x: 0, y: 0, width: 1120, height: 1300 } });
   // What is nearly over in a life of three months can still be seen.
   for (const width of await page.locator("#keys rect.retiring, #keys rect.signs").evaluateAll((bars) => bars.map((bar) => bar.getBBox().width))) assert.ok(width >= 3, String(width));
 

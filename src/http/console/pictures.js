@@ -78,7 +78,7 @@ export function timeline({ width, keys, now, since, label, names }) {
   const rows = lives.map((key, index) => {
     const y = HEAD + ROW * index;
     const [signs, over, gone] = [key.signs ?? begin, key.superseded ?? end, key.gone ?? end];
-    const piece = (kind, from, to) => (to > from && to > begin ? svg("rect", { class: kind, x: x(from), width: Math.max(x(to) - x(from), 3), y: y + 22, height: 18, rx: 3 },
+    const piece = (kind, from, to) => (to > from && to > begin ? svg("rect", { class: kind, x: x(from), width: Math.max(x(to) - x(from), kind === "retiring" ? 8 : 3), y: y + 22, height: 18, rx: 3 },
       svg("title", {}, `${names[kind]}: ${from <= begin ? "…" : utc(from, true)} – ${to >= end ? "…" : utc(to, true)}`)) : null);
     // Beside its state's name; a mono letter is about 8 wide.
     const file = cut(key.file.split("/").pop(), Math.floor((width - 110) / 8));

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::home::{Home, Replica, client, tail};
 use super::rogue::{Rogue, SESSION_KEY, Trick};
-use super::{BOUND, quiet_port, soon};
+use super::{BOUND, quiet_port, say, soon};
 use crate::world::process::Process;
 use crate::world::{APP_SECRET, Answer, Database, Kind};
 
@@ -132,7 +132,9 @@ async fn whatever_wechat_sends_is_later_within_a_bound_and_holds_up_nobody_who_i
         }
     }
     assert!(rogue.paths().iter().all(|path| path == "/sns/jscode2session"), "no redirect is followed");
-    assert!(replica.status("VmHWM:") < 256 << 10, "{} KiB at the most", replica.status("VmHWM:"));
+    let most = replica.status("VmHWM:");
+    assert!(most < 256 << 10, "{most} KiB at the most");
+    say(&format!("{} tricks; {most} KiB at the most", tricks().len()));
     nothing_is_said(&replica.end(), &rogue);
 }
 

@@ -242,7 +242,7 @@ function day(now) {
   return {
     now: time(0), replica: { name: "gateway-1/1", version: "0.1.0", since: time(-14 * 24), uptimeSeconds: 14 * 86_400 }, apps: ["wx0123456789abcdef"], levels: ["普通用户", "VIP用户", "高级VIP用户"], from: time(-24),
     logins: [
-      row("code", "done", "done", "Logged in", fine), row("code", "wechat_code_used", "refused", "The login code was used already", wave(2, 90)), row("code", "wechat_unavailable", "failed", "WeChat can't be reached just now", down),
+      row("wechat", "done", "done", "Logged in", fine), row("wechat", "wechat_code_used", "refused", "The login code was used already", wave(2, 90)), row("wechat", "wechat_unavailable", "failed", "WeChat can't be reached just now", down),
       row("password", "bad_credentials", "refused", "Wrong username or password", wave(1, 0)), row("password", "done", "done", "Logged in", wave(6, 300)),
     ],
     wechat: { state: "healthy", lately: { minutes: 15, calls: 512, failed: 1, errorShare: 1 / 512, medianMs: 41, p95Ms: 88 }, calls: fine.map((n, at) => n + down[at]), failed: down, meanMs: [], answers },

@@ -43,9 +43,14 @@ pub(super) fn man(options: &Pages) -> Outcome {
     }
 }
 
+fn page_of(command: &Command) -> Man {
+    // By itself it would name the last word of the command, and no version.
+    Man::new(command.clone()).source(concat!("wxgate ", env!("CARGO_PKG_VERSION")))
+}
+
 /// The page of a command, and of those below it.
 fn below(folder: &Path, command: &Command) -> Outcome {
-    let man = Man::new(command.clone());
+    let man = page_of(command);
     let name = man.get_filename();
     let mut page = Vec::new();
     man.render(&mut page).map_err(unmade)?;
@@ -55,7 +60,7 @@ fn below(folder: &Path, command: &Command) -> Outcome {
 
 /// The page of `wxgate` itself, which also tells of what isn't an argument.
 fn front_page(wxgate: &Command) -> Result<Vec<u8>, Failure> {
-    let man = Man::new(wxgate.clone());
+    let man = page_of(wxgate);
     let mut page = Vec::new();
     let mut render = || {
         man.render_title(&mut page)?;
@@ -141,13 +146,18 @@ The command or the configuration was wrong.
 Try it, with a simulated WeChat and nothing to configure:
 .PP
 .RS
+.nf
 .B wxgate dev
+.fi
 .RE
 .PP
 A production configuration with its keys, as the service's user:
 .PP
 .RS
-.B sudo \-u wxgate wxgate init \-\-dir /etc/wxgate \-\-issuer https://auth.example.com \-\-appid wx0123456789abcdef
+.nf
+.B sudo \-u wxgate wxgate init \-\-dir /etc/wxgate \e
+.B "    \-\-issuer https://auth.example.com \-\-appid wx0123456789abcdef"
+.fi
 .RE
 .PP
 The next signing key, and when which key signs:

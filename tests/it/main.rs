@@ -31,6 +31,7 @@ mod login;
 mod migrations;
 mod miniprogram;
 mod overload;
+mod packaging;
 mod passwords;
 mod person;
 mod phone_numbers;

@@ -122,7 +122,7 @@ mod tests {
         history.login("password", "bad_credentials", at(61));
         assert_eq!(
             rows(&history, 4, at(190)),
-            [("wechat", "done", vec![3, 1, 0, 1]), ("password", "bad_credentials", vec![0, 1, 0, 0])]
+            [("password", "bad_credentials", vec![0, 1, 0, 0]), ("wechat", "done", vec![3, 1, 0, 1])]
         );
         assert_eq!(rows(&history, 1, at(190)), [("wechat", "done", vec![1])]);
         assert_eq!((begin(4, at(190)), begin(1, at(190))), (at(0), at(180)));

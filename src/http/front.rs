@@ -143,7 +143,7 @@ async fn apart<T: Send + 'static>(
 
 /// So long work goes on that nobody waits for. Whatever is asked has answered by its own bounds then, or is gone, and its
 /// connection with it, which is looked at before another uses it.
-const FORGOTTEN: Duration = Duration::from_secs(15);
+const FORGOTTEN: Duration = Duration::from_secs(5);
 
 /// The route that a request took, for its log line: known inside the router only.
 #[derive(Clone, Default)]

@@ -26,8 +26,17 @@ pub(super) struct Breaker(Mutex<State>);
 #[derive(Debug, Default)]
 struct State {
     failures: u32,
-    /// Open: when the next may try, and how long it waited for that.
-    open: Option<(Timestamp, Duration)>,
+    open: Option<Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    /// When the next may try.
+    next: Timestamp,
+    /// How long it waits for that.
+    wait: Duration,
+    /// Whether one tries. Those that were under way when it opened say nothing new.
+    trying: bool,
 }
 
 impl Breaker {
@@ -37,16 +46,16 @@ impl Breaker {
     /// `wechat_unavailable`: it is down, and another finds out whether it is back.
     pub(super) fn pass(&self, now: Timestamp) -> Result<()> {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some((next, waited)) = &mut state.open else { return Ok(()) };
+        let Some(open) = &mut state.open else { return Ok(()) };
         // A clock that was set back must not keep it open.
-        let far = after(now, *waited) < *next;
-        if now < *next && !far {
+        let far = after(now, open.wait) < open.next;
+        if now < open.next && !far {
             telemetry::shed("wechat");
             return Err(Error::from(Code::WechatUnavailable)
                 .because("WeChat has not answered for a while; calls fail at once until one gets through"));
         }
         // This one tries. Until it is known what came of it, the others don't wait for it.
-        *next = after(now, *waited);
+        (open.next, open.trying) = (after(now, open.wait), true);
         Ok(())
     }
 
@@ -64,14 +73,13 @@ impl Breaker {
         state.failures = state.failures.saturating_add(1);
         let enough = state.failures >= FAILURES;
         match &mut state.open {
-            // Those that were under way when it opened say nothing new.
-            Some((next, waited)) if now >= *next || after(now, *waited) == *next => {
-                *waited = waited.saturating_mul(2).min(LONGEST);
-                *next = after(now, *waited);
+            Some(open) if open.trying => {
+                let wait = open.wait.saturating_mul(2).min(LONGEST);
+                *open = Open { next: after(now, wait), wait, trying: false };
             }
             Some(_) => {}
             None if enough => {
-                state.open = Some((after(now, FIRST), FIRST));
+                state.open = Some(Open { next: after(now, FIRST), wait: FIRST, trying: false });
                 telemetry::breaker(true);
                 tracing::error!(
                     "WeChat has not answered the last {FAILURES} calls: logins are refused at once, and one in a while finds out \

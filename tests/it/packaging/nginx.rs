@@ -102,11 +102,8 @@ async fn behind_nginx_everybody_logs_in_while_one_of_two_gateways_is_away_and_no
         assert_ne!(answer.header("x-request-id"), "chosen-by-the-client");
         assert_eq!(answer.header("strict-transport-security"), "max-age=31536000");
     }
-    let rows = world
-        .database
-        .rows(&world.folder(), "SELECT last_login_ip AS ip, count(*) AS n FROM identities")
-        .await;
-    assert_eq!(rows, [json!({ "ip": "127.0.0.1", "n": 8 })]);
+    let rows = world.database.rows(&world.folder(), "SELECT last_login_ip AS ip FROM identities").await;
+    assert_eq!(rows, vec![json!({ "ip": "127.0.0.1" }); 8]);
 
     // The internal side is behind no address of nginx's, and plain HTTP only leads to TLS.
     for path in ["/metrics", "/readyz", "/internal/v1/users/x"] {

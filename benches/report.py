@@ -125,6 +125,14 @@ def write(found):
         lines(HERE / "latency.svg", "p99 by load, 80 ms at WeChat", "logins/s", "ms",
               {shown[name]: [(int(load), each[name]["p99"] / 1000) for load, each in found["latency"].items() if name in each] for name in shown})
         text += ["![p99 by load](latency.svg)", ""]
+    if "overload" in found:
+        r = found["overload"]
+        rows = [[name, f"{x['done']:,.0f}", f"{x['p50']:.0f}", f"{x['p99']:.0f}", f"{x['later']:,.0f}", f"{x['later_p99']:.0f}", f"{x['bad']}"]
+                for name, x in [("half of it", r["quiet"]), ("twice that, a minute", r["double"]), ("half again", r["after"])]]
+        text += head("More than can be served, PostgreSQL, 80 ms at WeChat", "overload", "one run; times count from when a request was due.") + [
+            f"It can do {r['capacity']:,.0f} logins a second. Offered twice that, it does {r['goodput']:.2f} of it, p99 {r['times']:.1f} times the quiet one's;",
+            f"as before {r['recovered']} s after the end; memory {r['rss']:.0f} MiB at the most.", "",
+            table(["offered", "done/s", "p50 ms", "p99 ms", "told later/s", "within, p99 ms", "neither"], rows), ""]
     if "memory" in found:
         rows = [[name, f"{value:.2f}" if name.startswith("start") else f"{value:.0f} MiB"] for name, value in found["memory"].items()]
         text += head("Memory and start", "memory", "one run of {seconds} s each; the start is the median of five.") + [table(["", ""], rows + [["release binary", f"{found['size']:.1f} MiB"]]), ""]

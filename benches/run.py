@@ -323,9 +323,9 @@ def overload(machine):
         command = [str(TARGET / "storm"), f"127.0.0.1:{server.port}", "2000", str(PEOPLE), *phases]
         return [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()]
 
-    # What it can do: the most of what is offered that is done, looked for from below, because at its end there is no sharp edge.
-    (_, found) = storm("0:3", "0:10")
-    capacity = found["done"]
+    # What it can do: the most that is done of rates that don't wait for the answers. Who asks again at once, as a load generator
+    # without a rate does, would be the overload itself.
+    capacity = max(found["done"] for found in storm("500:3", *(f"{rate}:5" for rate in range(1000, 6001, 500)))[1:])
     quiet, double, after = storm(f"{capacity / 2:.0f}:20", f"{capacity * 2:.0f}:60", f"{capacity / 2:.0f}:10")
     row = {"capacity": capacity, "quiet": quiet, "double": double, "after": after, "rss": memory(server.pids(), "VmHWM"),
            "goodput": double["done"] / capacity, "times": double["p99"] / quiet["p99"],

@@ -45,7 +45,7 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         ("overload.passwords", overload.passwords),
         ("overload.decrypts", overload.decrypts),
     ] {
-        rule((64..=65_536).contains(&most), key, "must be between 64 and 65536");
+        rule((256..=65_536).contains(&most), key, "must be between 256 and 65536");
     }
 
     let address = config.database.address.expose();

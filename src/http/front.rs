@@ -74,7 +74,11 @@ impl Front {
                 let answer = refused.into_response();
                 let answer = if wx { litemall::render(answer) } else { answer };
                 let answer = problem::rendered(answer, &visit.visitor);
-                return Either::Left(ready(visit.end(answer, TURNED_AWAY)));
+                // Who asks again at once would be the overload: a while costs us nothing, and them the hurry.
+                return Either::Left(async move {
+                    tokio::time::sleep(HELD).await;
+                    visit.end(answer, TURNED_AWAY)
+                });
             }
         };
         request.extensions_mut().insert(visit.visitor.clone());
@@ -140,6 +144,9 @@ async fn apart<T: Send + 'static>(
         }
     }
 }
+
+/// So long whoever is turned away is held before they are told.
+const HELD: Duration = Duration::from_millis(200);
 
 /// So long work goes on that nobody waits for. Whatever is asked has answered by its own bounds then, or is gone, and its
 /// connection with it, which is looked at before another uses it.

@@ -15,12 +15,12 @@ async fn from(world: &World, address: &str, openid: &str) -> Answer {
 #[tokio::test(flavor = "multi_thread")]
 async fn when_logins_wait_for_a_hanging_wechat_one_too_many_is_told_at_once_and_bearers_are_served() {
     let world =
-        World::with(Kind::Sqlite, "overload.logins = 64\nwechat.timeout = 5s\nhttp.request_timeout = 20s")
+        World::with(Kind::Sqlite, "overload.logins = 256\nwechat.timeout = 5s\nhttp.request_timeout = 20s")
             .await;
     let session = world.login("alice").await;
     world.faults(json!([{ "hang": true }])).await;
     let mut codes = Vec::new();
-    for person in 0..100 {
+    for person in 0..300 {
         codes.push(world.code(&format!("person-{person}")).await);
     }
     let bodies: Vec<Value> = codes.iter().map(|code| json!({ "code": code })).collect();
@@ -28,7 +28,7 @@ async fn when_logins_wait_for_a_hanging_wechat_one_too_many_is_told_at_once_and_
     let all = futures_util::future::join_all(asked);
     let beside = async {
         // While they hang, whoever has a token is served.
-        while world.app.admission.under_way(wxgate::throttle::Class::Login).0 < 64 {
+        while world.app.admission.under_way(wxgate::throttle::Class::Login).0 < 256 {
             tokio::task::yield_now().await;
         }
         for _ in 0..20 {
@@ -51,7 +51,7 @@ async fn when_logins_wait_for_a_hanging_wechat_one_too_many_is_told_at_once_and_
             other => panic!("{other}: {}", answer.text()),
         }
     }
-    assert_eq!((busy, waited), (36, 64));
+    assert_eq!((busy, waited), (44, 256));
     // So many without an answer count as a WeChat that is down; a second later one finds out that it isn't.
     world.clock.turn(Duration::from_secs(1));
     world.login("bob").await;

@@ -72,6 +72,10 @@ fn lanes(backend: DbBackend) -> u32 {
 /// So long connections may take to close.
 const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// The two kinds of batches, as the numbers call them.
+const RETURNING: &str = "returning";
+const FIRST: &str = "first";
+
 /// Logins in a batch.
 const BATCH: usize = 64;
 
@@ -80,10 +84,10 @@ impl Store {
         let lanes = usize::try_from(lanes(write.get_database_backend())).unwrap_or(1);
         let (first, second) = (batches.clone(), batches.clone());
         Self {
-            touches: Gather::start("returning", lanes, BATCH, move |touches| {
+            touches: Gather::start(RETURNING, lanes, BATCH, move |touches| {
                 login::batch::touch(first.clone(), touches)
             }),
-            firsts: Gather::start("first", lanes, BATCH, move |fresh| {
+            firsts: Gather::start(FIRST, lanes, BATCH, move |fresh| {
                 login::firsts::make(second.clone(), fresh)
             }),
             tidied: AtomicU32::new(0),
@@ -105,6 +109,11 @@ impl Store {
             DbBackend::MySql => "MySQL/MariaDB",
             _ => "database",
         }
+    }
+
+    /// Logins that wait to be written: of users that are known, and first ones.
+    pub fn waiting(&self) -> [(&'static str, usize); 2] {
+        [(RETURNING, self.touches.waiting()), (FIRST, self.firsts.waiting())]
     }
 
     /// Whether the database answers.

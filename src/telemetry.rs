@@ -8,6 +8,6 @@ mod process;
 
 pub use log::{flush, init};
 pub use numbers::{
-    Accepted, Gauges, Signing, answered, batch, batch_waits, breaker, connections, count, keep_up, login,
-    numbers, ready, reload_failing, reloaded, shed, token_issued, wechat_answered, wechat_took, went_alone,
+    Accepted, Gauges, Signing, answered, batch, breaker, connections, count, keep_up, login, numbers, ready,
+    reload_failing, reloaded, shed, token_issued, wechat_answered, wechat_took, went_alone,
 };

@@ -46,10 +46,12 @@ pub struct Limit {
     clock: Turned,
     /// The latest that the clock has said.
     latest: AtomicU64,
+    /// How often it was asked.
+    asked: AtomicU64,
 }
 
-/// At every so many, the keys at rest are forgotten.
-const MANY: usize = 100_000;
+/// At every so many questions the keys at rest are forgotten. Not by how many keys there are: counting them looks at them all.
+const MANY: u64 = 100_000;
 
 /// A clock that goes back by more was set: what is remembered of the day that it came from would hold people up until then.
 const SET_BACK: Duration = Duration::from_secs(60);
@@ -59,7 +61,7 @@ impl Limit {
     pub fn new(per_minute: NonZeroU32, clock: Arc<dyn Clock>) -> Self {
         let (quota, clock) = (Quota::per_minute(per_minute), Turned(clock));
         let limiter = ArcSwap::from_pointee(limiter(quota, &clock));
-        Self { limiter, quota, clock, latest: AtomicU64::new(0) }
+        Self { limiter, quota, clock, latest: AtomicU64::new(0), asked: AtomicU64::new(0) }
     }
 
     /// One more by this person, or when to come again.
@@ -76,7 +78,7 @@ impl Limit {
             self.limiter.store(Arc::new(limiter(self.quota, &self.clock)));
         }
         let limiter = self.limiter.load();
-        if limiter.len().is_multiple_of(MANY) {
+        if self.asked.fetch_add(1, Ordering::Relaxed).is_multiple_of(MANY) {
             limiter.retain_recent();
         }
         limiter.check_key(&key).map_err(|refused| Error {

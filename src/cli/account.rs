@@ -9,8 +9,8 @@ use super::{Failure, Outcome, clock};
 use crate::app::App;
 use crate::config::Config;
 use crate::error::Error;
+use crate::flows::find::{Named, find};
 use crate::flows::operator::{self, By};
-use crate::flows::phone;
 use crate::flows::username::Username;
 use crate::secret::Phone;
 use crate::store::User;
@@ -124,14 +124,14 @@ async fn id(app: &App, named: &str) -> Result<Uuid, Failure> {
         return Ok(id);
     }
     if named.strip_prefix('+').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit())) {
-        let found = phone::find(&app.rooms, &Phone::new(named)).await.map_err(refused)?;
+        let found = find(&app.rooms, &Named::Phone(Phone::new(named))).await.map_err(refused)?;
         return found.ok_or_else(|| Failure::Other("no user has this phone number".into()));
     }
     let name = Username::of(named).ok_or_else(|| {
         Failure::Other("this is neither a user id nor a username nor a phone number as +8613800138000".into())
     })?;
-    let account = app.rooms.store.find_account(name.as_str(), "").await.map_err(refused)?;
-    account.map(|account| account.user.id).ok_or_else(|| Failure::Other("no user has this username".into()))
+    let found = find(&app.rooms, &Named::Username(name)).await.map_err(refused)?;
+    found.ok_or_else(|| Failure::Other("no user has this username".into()))
 }
 
 /// What an error means to who typed the command: what is wrong and what to do, or, if it is about the machine, its cause.

@@ -53,9 +53,9 @@ pub(super) async fn run(options: Options) -> Outcome {
         println!("  ({name} was not read: `dev` has a database, keys and a WeChat of its own)");
     }
     let public = http::public_with(app.clone(), playground(&app, &simulator, (address, wechat, environment)));
-    let served = http::serve(app, public, public_side, internal_side, asked_to_end(Duration::ZERO)).await;
+    http::serve(app, public, public_side, internal_side, asked_to_end(Duration::ZERO)).await;
     drop(simulator);
-    served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+    Ok(())
 }
 
 /// The page `/dev/`: the simulated WeChat to log in at, and a ring to which keys can be added.

@@ -9,7 +9,7 @@ use super::files::{loose, private_directory, private_file, signing_key};
 use super::{Failure, Outcome, clock, found, load};
 use crate::clock::{Timestamp, after, before, whole_seconds};
 use crate::config::{self, Config};
-use crate::tokens::{Planned, SLACK, Tokens};
+use crate::tokens::{Planned, SLACK, Stage, Tokens};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -141,20 +141,17 @@ fn plan(config: &Config) -> Outcome {
 }
 
 fn state(key: &Planned, now: Timestamp) -> String {
-    let passed = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
     let begins = key.signs.map_or("the beginning".into(), |signs| signs.to_string());
-    match (key.superseded, key.gone) {
-        (_, Some(gone)) if passed(key.gone) => {
-            format!("gone since {gone}: its lines and its file may be deleted")
-        }
-        (Some(superseded), Some(gone)) if passed(key.superseded) => {
+    match (key.stage(now), key.superseded, key.gone) {
+        (Stage::Ended, _, Some(gone)) => format!("gone since {gone}: its lines and its file may be deleted"),
+        (Stage::Retiring, Some(superseded), Some(gone)) => {
             format!("superseded since {superseded}; published until {gone}, then safe to delete")
         }
-        (superseded, gone) => {
-            let mut text = if passed(key.signs) || key.signs.is_none() {
-                format!("signs since {begins}")
-            } else {
+        (stage, superseded, gone) => {
+            let mut text = if stage == Stage::Published {
                 format!("published; signs from {begins}")
+            } else {
+                format!("signs since {begins}")
             };
             if let (Some(superseded), Some(gone)) = (superseded, gone) {
                 text.push_str(&format!("; superseded at {superseded}; safe to delete from {gone}"));

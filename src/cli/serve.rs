@@ -51,8 +51,8 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
         drain
     };
     tell(&[NotifyState::Ready]);
-    let served = http::serve(app.clone(), http::public(app), public_side, internal_side, end).await;
-    served.map_err(|error| Failure::Other(format!("serving ended: {error}")))
+    http::serve(app.clone(), http::public(app), public_side, internal_side, end).await;
+    Ok(())
 }
 
 /// Tells systemd, where it asked to be told (Type=notify).

@@ -34,8 +34,13 @@ pub fn config(data: &[u8]) {
 
 /// Every file that it names.
 fn paths(config: &Config) -> impl Iterator<Item = &Path> {
-    let Config { database, wechat, tokens, secrets, internal, .. } = config;
-    let one = [database.url_file.as_deref(), secrets.index_key_file.as_deref()];
+    let Config { http, database, wechat, tokens, secrets, internal, .. } = config;
+    let one = [
+        database.url_file.as_deref(),
+        secrets.index_key_file.as_deref(),
+        http.tls_certificate_file.as_deref(),
+        http.tls_key_file.as_deref(),
+    ];
     let apps = wechat.apps.iter().map(|app| app.secret_file.as_deref());
     let keys = tokens.keys.iter().flat_map(|key| [Some(key.file.as_path()), key.passphrase_file.as_deref()]);
     let columns = secrets.column_keys.iter().map(|key| key.file.as_deref());

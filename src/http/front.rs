@@ -18,7 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
 
-use super::visitor::{TURNED_AWAY, Visit};
+use super::visitor::{TURNED_AWAY, Visit, Visitor};
 use super::{AppState, authz, gate, keys, litemall, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -71,9 +71,7 @@ impl Front {
         let admitted = match admitted {
             Ok(admitted) => admitted,
             Err(refused) => {
-                let answer = refused.into_response();
-                let answer = if wx { litemall::render(answer) } else { answer };
-                let answer = problem::rendered(answer, &visit.visitor);
+                let answer = in_form(refused.into_response(), wx, &visit.visitor);
                 // Who asks again at once would be the overload: a while costs us nothing, and them the hurry.
                 return Either::Left(async move {
                     tokio::time::sleep(HELD).await;
@@ -93,8 +91,7 @@ impl Front {
                 }
             };
             let answer = apart(&app, work).await.unwrap_or_else(Error::into_response);
-            let answer = if wx { litemall::render(answer) } else { answer };
-            let answer = problem::rendered(answer, &visit.visitor);
+            let answer = in_form(answer, wx, &visit.visitor);
             visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
         })
     }
@@ -119,6 +116,11 @@ impl Service<Request> for Front {
             None => Either::Right(self.by_a_door(request).map(Ok).boxed()),
         }
     }
+}
+
+/// An error gets the form of the door that it goes out by.
+fn in_form(answer: Response, wx: bool, visitor: &Visitor) -> Response {
+    problem::rendered(if wx { litemall::render(answer) } else { answer }, visitor)
 }
 
 /// Does the work in a task of its own. A client that leaves, or the deadline, ends the waiting and not the work: a

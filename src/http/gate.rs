@@ -2,10 +2,8 @@
 //!
 //! Before the router, so that refusing costs next to nothing; what is answered from memory needs no leave.
 
-use ipnet::IpNet;
-
 use super::litemall;
-use super::visitor::Visitor;
+use super::visitor::{Visitor, is_trusted};
 use crate::app::App;
 use crate::error::Result;
 use crate::flows::attempts::network;
@@ -18,9 +16,8 @@ use crate::throttle::{Admitted, Class};
 /// `too_many_requests` from this address, or `busy`.
 pub(super) fn admit(app: &App, visitor: &Visitor, path: &str) -> Result<Option<Admitted>> {
     let Some(class) = class(path) else { return Ok(None) };
-    let trusted = |net: &IpNet| net.contains(&visitor.ip);
     // A proxy that isn't configured as one would have everybody's requests counted as its own: a neighbour isn't counted.
-    if !visitor.ip.is_loopback() && !app.config.http.trusted_proxies.iter().any(trusted) {
+    if !visitor.ip.is_loopback() && !is_trusted(visitor.ip, &app.config.http.trusted_proxies) {
         app.addresses.admit(network(visitor.ip)).inspect_err(|_| telemetry::shed("address"))?;
     }
     app.admission.admit(class).map(Some)

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::telemetry::{self, Gauges, Signing};
 use crate::throttle::Class;
-use crate::tokens::Planned;
+use crate::tokens::{Planned, Stage};
 
 #[derive(Serialize)]
 pub(super) struct Readiness {
@@ -38,6 +38,7 @@ pub(super) async fn metrics(State(app): State<AppState>) -> ([(HeaderName, &'sta
     });
     let numbers = telemetry::numbers(&Gauges {
         classes: &classes,
+        waiting: &rooms.store.waiting(),
         wechat: rooms.wechat.under_way(),
         hashing: rooms.passwords.under_way(),
         draining: app.is_leaving(),
@@ -49,14 +50,11 @@ pub(super) async fn metrics(State(app): State<AppState>) -> ([(HeaderName, &'sta
 fn signing(plan: &[Planned], now: Timestamp) -> Signing {
     let mut signing = Signing::default();
     for key in plan {
-        let passed = |instant: Option<Timestamp>| instant.is_some_and(|instant| instant <= now);
-        if key.signs.is_some_and(|from| from > now) {
-            signing.waits += 1;
-        } else if passed(key.superseded) {
-            signing.retiring += u32::from(!passed(key.gone));
-        } else {
-            signing.signs += 1;
-            signing.since = key.signs.map(Timestamp::as_second);
+        match key.stage(now) {
+            Stage::Published => signing.waits += 1,
+            Stage::Signs => (signing.signs, signing.since) = (1, key.signs.map(Timestamp::as_second)),
+            Stage::Retiring => signing.retiring += 1,
+            Stage::Ended => {}
         }
     }
     let changes = plan.iter().flat_map(|key| [key.signs, key.gone]).flatten();
@@ -88,6 +86,7 @@ struct Found {
 /// So long the database may take to say that it is there: those who probe wait for no more than a second or two.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Looks, and notes what was found.
 async fn look(app: &App) -> Found {
     let rooms = &app.rooms;
     let database = match tokio::time::timeout(PATIENCE, rooms.store.ping()).await {

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 use super::connection::{Counted, Side};
 use super::{Front, internal};
 use crate::app::App;
+use crate::error::{Code, Error};
 use crate::telemetry;
 
 /// Of the internal side: health, numbers, and the services that may ask.
@@ -30,7 +31,7 @@ pub async fn serve(
     public_side: TcpListener,
     internal_side: TcpListener,
     end: impl Future<Output = Duration> + Send + 'static,
-) -> std::io::Result<()> {
+) {
     let (stop, stopped) = watch::channel(());
     let leaving = app.clone();
     tokio::spawn(async move {
@@ -56,7 +57,6 @@ pub async fn serve(
     };
     tokio::select! { () = sides => {}, () = patience => {} }
     app.rooms.store.close().await;
-    Ok(())
 }
 
 /// Lets in whoever connects, up to `most` at once, and returns when the last one is gone.
@@ -118,13 +118,18 @@ fn is_the_peers(error: &std::io::Error) -> bool {
 
 /// Tells one connection too many to come again, as far as its buffer takes it; through TLS nothing can be told.
 fn turn_away(stream: &TcpStream, tls: bool) {
-    const BODY: &str = r#"{"type":"urn:wxgate:error:busy","title":"服务器繁忙","status":503,"code":"busy","detail":"请稍后再试。"}"#;
-    if !tls {
-        let answer = format!(
-            "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-type: application/problem+json\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n{BODY}",
-            BODY.len()
-        );
-        drop(stream.try_write(answer.as_bytes()));
+    if tls {
+        return;
     }
+    let busy = Error::from(Code::Busy);
+    let (code, title, detail) = (busy.code.as_str(), busy.code.title().zh, busy.advice().zh);
+    let body = format!(
+        r#"{{"type":"urn:wxgate:error:{code}","title":"{title}","status":503,"code":"{code}","detail":"{detail}"}}"#
+    );
+    let (seconds, length) = (busy.retry_after_seconds().unwrap_or(1), body.len());
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\nretry-after: {seconds}\r\ncontent-type: application/problem+json\r\n\
+         connection: close\r\ncontent-length: {length}\r\n\r\n{body}"
+    );
+    drop(stream.try_write(answer.as_bytes()));
 }

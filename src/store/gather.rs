@@ -26,7 +26,6 @@ const GONE: Duration = Duration::from_secs(12);
 /// A queue and those who empty it. They end when it is dropped.
 pub(super) struct Gather<I, O> {
     queue: mpsc::Sender<(I, Waiting<O>)>,
-    kind: &'static str,
 }
 
 type Waiting<O> = oneshot::Sender<Result<O, Unwritten>>;
@@ -90,14 +89,18 @@ impl<I: Send + 'static, O: Send + 'static> Gather<I, O> {
                 }
             });
         }
-        Self { queue, kind }
+        Self { queue }
+    }
+
+    /// How many wait for a batch.
+    pub(super) fn waiting(&self) -> usize {
+        QUEUE - self.queue.capacity()
     }
 
     /// Has it written with whatever else waits, and gives what came of it.
     pub(super) async fn written(&self, item: I) -> Result<O, Unwritten> {
         let (answer, outcome) = oneshot::channel();
         self.queue.try_send((item, answer)).map_err(|_| Unwritten::Full)?;
-        telemetry::batch_waits(self.kind, QUEUE - self.queue.capacity());
         match timeout(LONGEST, outcome).await {
             Ok(answered) => answered.unwrap_or(Err(Unwritten::Lost)),
             Err(_) => Err(Unwritten::Late),

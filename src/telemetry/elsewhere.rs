@@ -1,4 +1,4 @@
-//! How much of a piece of work was waiting for somebody else: WeChat. What it adds isn't ours to remove, and no sign of a
+//! How much of a piece of work was waiting for somebody else: WeChat, or a thread that hashes. What it adds isn't ours to remove, and no sign of a
 //! queue here.
 
 use std::cell::Cell;
@@ -18,13 +18,12 @@ pub async fn counted<T>(work: impl Future<Output = T>) -> (T, Duration) {
         .await
 }
 
-/// Waits for somebody else, and says how long.
-pub async fn waited<T>(work: impl Future<Output = T>) -> (T, Duration) {
+/// Waits for somebody else.
+pub async fn waited<T>(work: impl Future<Output = T>) -> T {
     #[expect(clippy::disallowed_methods, reason = "how long an answer takes, which no test's clock may say")]
     let begun = Instant::now();
     let done = work.await;
-    let span = begun.elapsed();
     // Outside of counted work nobody asks.
-    let _ = THEIRS.try_with(|theirs| theirs.set(theirs.get() + span));
-    (done, span)
+    let _ = THEIRS.try_with(|theirs| theirs.set(theirs.get() + begun.elapsed()));
+    done
 }

@@ -60,7 +60,7 @@ pub struct History {
 /// One way for a login to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ended {
-    /// By what it was tried: `code` or `password`.
+    /// By what it was tried: `wechat` or `password`.
     pub way: &'static str,
     /// `done`, or the code it was refused with.
     pub outcome: &'static str,

@@ -106,6 +106,8 @@ fn describe() {
 pub struct Gauges<'g> {
     /// Each class with how many are worked on, and how many may be.
     pub classes: &'g [(&'static str, usize, usize)],
+    /// Each kind of batch with how many logins wait for it.
+    pub waiting: &'g [(&'static str, usize)],
     /// Requests that WeChat works on.
     pub wechat: usize,
     /// Passwords that wait for a thread, and that are hashed.
@@ -138,6 +140,9 @@ pub fn numbers(gauges: &Gauges<'_>) -> String {
     for (class, under_way, limit) in gauges.classes {
         gauge!("wxgate_in_flight", "class" => *class).set(whole(*under_way));
         gauge!("wxgate_in_flight_limit", "class" => *class).set(whole(*limit));
+    }
+    for (kind, waiting) in gauges.waiting {
+        gauge!("wxgate_batch_waiting", "kind" => *kind).set(whole(*waiting));
     }
     gauge!("wxgate_wechat_in_flight").set(whole(gauges.wechat));
     gauge!("wxgate_hashing_waiting").set(whole(gauges.hashing.0));
@@ -243,11 +248,6 @@ pub fn batch(kind: &'static str, logins: usize, took: Duration) {
     histogram!("wxgate_batch_size", "kind" => kind)
         .record(f64::from(u32::try_from(logins).unwrap_or(u32::MAX)));
     histogram!("wxgate_batch_duration_seconds", "kind" => kind).record(took);
-}
-
-/// How many logins wait to be written.
-pub fn batch_waits(kind: &'static str, waiting: usize) {
-    gauge!("wxgate_batch_waiting", "kind" => kind).set(f64::from(u32::try_from(waiting).unwrap_or(u32::MAX)));
 }
 
 /// A login that a batch couldn't decide.

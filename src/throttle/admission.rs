@@ -1,4 +1,4 @@
-//! Who is let in when more come than can be served: the rest is told at once to come again, before anything is done for it.
+//! Who is let in when more come than can be served: the rest is told early to come again, before anything is done for it.
 //!
 //! By class, so that a storm of one kind leaves room for the others: services that check bearers go on while a million phones
 //! log in. Refusing costs a hundredth of serving.

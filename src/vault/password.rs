@@ -150,7 +150,7 @@ impl Passwords {
             }
         }));
         // Its queue is bounded by places, and no sign that anybody else has to wait.
-        elsewhere::waited(answered).await.0.map_err(|_| HashError)
+        elsewhere::waited(answered).await.map_err(|_| HashError)
     }
 }
 

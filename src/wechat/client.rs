@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::{Url, redirect};
 use serde::de::DeserializeOwned;
@@ -21,6 +21,9 @@ use crate::telemetry::{self, elsewhere};
 
 /// WeChat's answers have a few hundred bytes; more than this is somebody else's.
 const LARGEST_BODY: usize = 64 * 1024;
+
+/// Why a call was given up.
+pub(super) const LATE: &str = "WeChat did not answer within wechat.timeout";
 
 pub(super) struct Client {
     http: reqwest::Client,
@@ -88,12 +91,10 @@ impl Client {
             telemetry::shed("wechat");
             Error::from(Code::Busy).because("wechat.max_waiting calls wait for WeChat already")
         })?;
-        let (done, _) = elsewhere::waited(tokio::time::timeout(self.timeout, work)).await;
-        done.unwrap_or_else(|_| {
-            let late = Silent::new("timeout", "WeChat did not answer within wechat.timeout");
+        elsewhere::waited(tokio::time::timeout(self.timeout, work)).await.unwrap_or_else(|_| {
             self.breaker.settle(false, self.clock.now());
-            telemetry::wechat_answered(path, &late.kind);
-            Err(unavailable(late.cause))
+            telemetry::wechat_answered(path, "timeout");
+            Err(unavailable(LATE))
         })
     }
 
@@ -141,12 +142,9 @@ impl Client {
         let request = request.query(&token.iter().chain(call.query).collect::<Vec<_>>());
         // A place for each request, rather than for the exchange: who waits for another's access_token holds none.
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
-        #[expect(clippy::disallowed_methods, reason = "how long WeChat takes, which no test's clock may say")]
-        let begun = Instant::now();
         let under_way = self.health.call(call.path);
         let answered = ask(request).await.and_then(|body| read(&body));
         self.breaker.settle(answered.is_ok(), self.clock.now());
-        telemetry::wechat_took(call.path, begun.elapsed());
         let kind = match &answered {
             Ok(Ok(_)) => "0".into(),
             Ok(Err(refused)) => refused.label(),
@@ -175,7 +173,7 @@ impl From<reqwest::Error> for Silent {
     /// In words of ours: reqwest's carry the URL, and in it the AppSecret and the code.
     fn from(error: reqwest::Error) -> Self {
         if error.is_timeout() {
-            Self::new("timeout", "WeChat did not answer within wechat.timeout")
+            Self::new("timeout", LATE)
         } else if is_tls(&error) {
             Self::new(
                 "tls",

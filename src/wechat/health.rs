@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::client::Reply;
+use super::client::{LATE, Reply};
 use crate::clock::{Clock, Timestamp, before};
 use crate::error::Result;
-use crate::telemetry::history::Minutes;
+use crate::telemetry::{self, history::Minutes};
 
 /// Answers that are remembered one by one.
 const ANSWERS: usize = 200;
@@ -186,8 +186,10 @@ impl UnderWay<'_> {
 
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
-        let given_up = How::Failed("WeChat did not answer within wechat.timeout".into());
-        self.health.note(self.path, self.how.take().unwrap_or(given_up), self.started.elapsed());
+        let given_up = How::Failed(LATE.into());
+        let took = self.started.elapsed();
+        telemetry::wechat_took(self.path, took);
+        self.health.note(self.path, self.how.take().unwrap_or(given_up), took);
     }
 }
 

@@ -197,6 +197,8 @@ async fn what_happens_is_counted_and_the_audit_log_can_stand_apart() {
         "wxgate_batch_size_count{kind=\"first\"} 1".into(),
         "wxgate_keys{state=\"signs\"} 1".into(),
         "wxgate_in_flight{class=\"login\"} 0".into(),
+        "wxgate_batch_waiting{kind=\"first\"} 0".into(),
+        "wxgate_batch_waiting{kind=\"returning\"} 0".into(),
         "wxgate_wechat_breaker_open 0".into(),
         "wxgate_ready 1".into(),
         "wxgate_draining 0".into(),

@@ -54,7 +54,7 @@ struct Replica {
 /// Logins that ended alike, minute by minute.
 #[derive(Serialize)]
 struct Logins {
-    /// `code` or `password`
+    /// `wechat` or `password`
     way: &'static str,
     /// `done`, or an error's code.
     outcome: &'static str,

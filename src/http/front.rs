@@ -5,16 +5,17 @@
 
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
+use axum::{BoxError, Router};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
 
@@ -38,32 +39,54 @@ pub(super) enum Side {
     Internal,
 }
 
+/// At once, or by a door.
+pub(super) type Answer =
+    Either<Ready<Result<Response, Infallible>>, BoxFuture<'static, Result<Response, Infallible>>>;
+
 impl Front {
     pub(super) fn of(app: AppState, router: Router, side: Side) -> Self {
         Self { app, router: router.layer(Routed), side }
     }
 
+    /// Answers a request of `peer`'s; where nothing says whose it is there is none.
+    pub(super) fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        // A panic here would take the connection along; the router's task catches it.
+        let known = || catch_unwind(AssertUnwindSafe(|| self.known(&request, peer))).unwrap_or_default();
+        match (self.side == Side::Public).then(known).flatten() {
+            Some(answer) => Either::Left(ready(Ok(answer))),
+            None => Either::Right(self.clone().by_a_door(request.map(Body::new), peer).map(Ok).boxed()),
+        }
+    }
+
     /// The two questions that are asked most. Whatever can't be said here, where the database has to be asked, goes to the
     /// router, whose doors say the same.
-    fn known(&self, request: &Request) -> Option<Response> {
+    fn known<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Option<Response> {
         let (headers, path) = (request.headers(), request.uri().path());
         if path == keys::JWKS && request.method() == Method::GET {
-            let visit = Visit::begin(&self.app, request);
+            let visit = Visit::begin(&self.app, request, peer);
             return Some(visit.end(keys::published(&self.app, headers), keys::JWKS));
         }
         let route = authz::route(path)?;
-        let visit = Visit::begin(&self.app, request);
+        let visit = Visit::begin(&self.app, request, peer);
         let answer = authz::known(&self.app, headers)?.into_response();
         let answer = problem::rendered(answer, &visit.visitor);
         Some(visit.end(answer, route))
     }
 
-    fn by_a_door(&mut self, mut request: Request) -> impl Future<Output = Response> + Send + 'static {
+    fn by_a_door(
+        mut self,
+        mut request: Request,
+        peer: Option<IpAddr>,
+    ) -> impl Future<Output = Response> + Send + 'static {
         let (app, route) = (self.app.clone(), Route::default());
         let below = request.uri().path().strip_prefix(litemall::PREFIX);
         let wx = self.side == Side::Public
             && below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
-        let visit = Visit::begin(&app, &request);
+        let visit = Visit::begin(&app, &request, peer);
         let admitted = match self.side {
             Side::Public => gate::admit(&app, &visit.visitor, request.uri().path()),
             Side::Internal => Ok(None),
@@ -100,21 +123,16 @@ impl Front {
 impl Service<Request> for Front {
     type Response = Response;
     type Error = Infallible;
-    type Future =
-        Either<Ready<Result<Response, Infallible>>, BoxFuture<'static, Result<Response, Infallible>>>;
+    type Future = Answer;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<Request<Body>>::poll_ready(&mut self.router, context)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let public = self.side == Side::Public;
-        // A panic here would take the connection along; the router's task catches it.
-        let known = || catch_unwind(AssertUnwindSafe(|| self.known(&request))).unwrap_or_default();
-        match public.then(known).flatten() {
-            Some(answer) => Either::Left(ready(Ok(answer))),
-            None => Either::Right(self.by_a_door(request).map(Ok).boxed()),
-        }
+        // Served by axum's own server, a connection says whose it is this way.
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        self.answer(request, peer)
     }
 }
 

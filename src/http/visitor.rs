@@ -5,10 +5,11 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use axum::extract::{ConnectInfo, FromRequestParts, Request};
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
 use axum::http::header::{CACHE_CONTROL, CONNECTION};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use axum::response::Response;
 use ipnet::IpNet;
 use uuid::Uuid;
@@ -56,13 +57,11 @@ pub(super) struct Visit {
 }
 
 impl Visit {
-    pub(super) fn begin(app: &App, request: &Request) -> Self {
+    pub(super) fn begin<B>(app: &App, request: &Request<B>, peer: Option<IpAddr>) -> Self {
         #[expect(clippy::disallowed_methods, reason = "how long a request took, for its log line")]
         let started = Instant::now();
-        let peer =
-            request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical());
-        // Without a connection (a test that calls the router itself) nobody is trusted.
-        let peer = peer.unwrap_or(IpAddr::from([0, 0, 0, 0]));
+        // Without a connection nobody is trusted.
+        let peer = peer.map_or(IpAddr::from([0, 0, 0, 0]), |ip| ip.to_canonical());
         let trusted = &app.config.http.trusted_proxies;
         let visitor = Visitor {
             request_id: request_id(request.headers(), is_trusted(peer, trusted)),
@@ -79,8 +78,9 @@ impl Visit {
     /// see.
     pub(super) fn end(self, mut response: Response, route: &str) -> Response {
         let Self { visitor, started, method, trace, last } = self;
-        if let Ok(id) = HeaderValue::from_str(&visitor.request_id) {
-            response.headers_mut().insert(REQUEST_ID, id);
+        let id = HeaderValue::from_maybe_shared(Bytes::from(visitor.request_id)).ok();
+        if let Some(id) = &id {
+            response.headers_mut().insert(REQUEST_ID, id.clone());
         }
         // Answers are somebody's own, unless a door says otherwise; X-Litemall-Token alone would not keep a shared cache away.
         response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -90,23 +90,23 @@ impl Visit {
         let (status, took) = (response.status().as_u16(), started.elapsed());
         telemetry::answered(route, status, took);
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let (id, ip) = (&visitor.request_id, visitor.ip);
+        let (id, ip) = (id.as_ref().and_then(|id| id.to_str().ok()), visitor.ip);
         let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
         match error.map(|error| error.code) {
             None => {
-                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, "answered")
+                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = id, trace.id = trace, %ip, "answered")
             }
             // Many at once, by their nature: counted, and said once in a while by who turned them away.
             Some(_) if route == TURNED_AWAY => {
-                tracing::debug!(target: ACCESS, %method, route, status, request.id = %id, %ip, code, cause, "refused");
+                tracing::debug!(target: ACCESS, %method, route, status, request.id = id, %ip, code, cause, "refused");
             }
             Some(refused) if refused.is_for_the_operator() => {
-                tracing::error!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, code, cause, "could not answer");
+                tracing::error!(target: ACCESS, %method, route, status, ms, request.id = id, trace.id = trace, %ip, code, cause, "could not answer");
             }
             Some(_) => {
-                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = %id, trace.id = trace, %ip, code, cause, "refused")
+                tracing::info!(target: ACCESS, %method, route, status, ms, request.id = id, trace.id = trace, %ip, code, cause, "refused")
             }
         }
         response

@@ -1,7 +1,8 @@
 //! What we count, for Prometheus. Every name stands here, once, and in docs/operate.md.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::{LazyLock, OnceLock, PoisonError, RwLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use metrics::{
@@ -190,31 +191,34 @@ pub fn login(app: &str, way: &'static str, outcome: &'static str) {
     counter!("wxgate_logins_total", "app" => app.to_owned(), "way" => way, "outcome" => outcome).increment(1);
 }
 
-/// Of each status and route what counts it, looked up once: at the doors that answer from memory, looking it up in the
-/// registry would cost as much as the answer.
+/// Of each status and route what counts it, looked up once in each thread: at the doors that answer from memory, looking it up in
+/// the registry would cost as much as the answer, and a lock that all threads take as well.
 type Answers = HashMap<u16, HashMap<String, (Counter, Histogram)>>;
+
+thread_local! {
+    static ANSWERS: RefCell<Answers> = RefCell::default();
+}
 
 /// Counts an answer. `route` is the pattern, never the path: a stranger must not make up rows.
 pub fn answered(route: &str, status: u16, took: Duration) {
-    static ANSWERS: LazyLock<RwLock<Answers>> = LazyLock::new(RwLock::default);
-    let note = |(count, seconds): &(Counter, Histogram)| {
-        count.increment(1);
-        seconds.record(took);
-    };
-    let known = ANSWERS.read().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handles) = known.get(&status).and_then(|routes| routes.get(route)) {
-        return note(handles);
-    }
-    drop(known);
-    let count =
-        counter!("wxgate_http_requests_total", "route" => route.to_owned(), "status" => status.to_string());
-    let seconds = histogram!("wxgate_http_request_duration_seconds", "route" => route.to_owned());
-    note(&(count.clone(), seconds.clone()));
     // Before somebody counts, handles lead nowhere and must not be kept.
-    if NUMBERS.get().is_some() {
-        let mut all = ANSWERS.write().unwrap_or_else(PoisonError::into_inner);
-        all.entry(status).or_default().insert(route.to_owned(), (count, seconds));
+    if NUMBERS.get().is_none() {
+        return;
     }
+    ANSWERS.with_borrow_mut(|known| {
+        let routes = known.entry(status).or_default();
+        if !routes.contains_key(route) {
+            let count = counter!(
+                "wxgate_http_requests_total", "route" => route.to_owned(), "status" => status.to_string()
+            );
+            let seconds = histogram!("wxgate_http_request_duration_seconds", "route" => route.to_owned());
+            routes.insert(route.to_owned(), (count, seconds));
+        }
+        if let Some((count, seconds)) = routes.get(route) {
+            count.increment(1);
+            seconds.record(took);
+        }
+    });
 }
 
 /// One connection of the public side more, or less.

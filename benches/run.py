@@ -310,10 +310,13 @@ def latency(machine, contenders):
     return found
 
 
-def pinned(pids, core):
+def pinned(pids, cores):
     for pid in pids:
-        for thread in os.listdir(f"/proc/{pid}/task"):
-            os.sched_setaffinity(int(thread), core)
+        try:
+            for thread in os.listdir(f"/proc/{pid}/task"):
+                os.sched_setaffinity(int(thread), cores)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # It has ended meanwhile.
 
 
 def overload(machine):

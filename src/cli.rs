@@ -22,6 +22,7 @@ mod config_command;
 mod descriptors;
 mod dev;
 mod files;
+mod health;
 mod init;
 mod keys;
 mod manual;
@@ -52,6 +53,8 @@ enum Command {
     Init(init::Options),
     /// Run the gateway
     Serve,
+    /// Ask a gateway that runs here how it is; exit code 1 if it isn't well
+    Health(health::Options),
     /// Bring the database's tables up to date, or say how they stand
     #[command(subcommand)]
     Migrate(migrate::Command),
@@ -119,7 +122,7 @@ pub fn main() -> ExitCode {
         )
     {
         eprintln!(
-            "wxgate: --config is for serve, migrate, keys, secrets, token, account and config; this command reads none"
+            "wxgate: --config is for serve, health, migrate, keys, secrets, token, account and config; this command reads none"
         );
         return ExitCode::from(2);
     }
@@ -128,6 +131,7 @@ pub fn main() -> ExitCode {
             Command::Dev(options) => dev::run(options).await,
             Command::Init(options) => init::run(&options),
             Command::Serve => serve::run(load(file)?, found(file)).await,
+            Command::Health(options) => health::run(&options, file).await,
             Command::Migrate(command) => migrate::run(&command, inspect(file)).await,
             Command::Keys(command) => keys::run(&command, file),
             Command::Secrets(command) => secrets::run(&command, file).await,

@@ -1,10 +1,14 @@
-//! What we say: one subscriber, for a person or for a machine (`log`); and what we count (`numbers`).
+//! What we say: one subscriber, for a person or for a machine (`log`); what we count (`numbers`); and where a request's time went
+//! (`spans`).
 
 pub mod elsewhere;
+#[cfg(feature = "otlp")]
+mod exporter;
 pub mod history;
 mod log;
 mod numbers;
 mod process;
+pub mod spans;
 
 pub use log::{flush, init};
 pub use numbers::{

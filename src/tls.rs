@@ -11,13 +11,21 @@ use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use x509_cert::der::Decode as _;
+
+use crate::clock::Timestamp;
 use crate::config::{self, Problem, TlsFiles};
 
 /// The certificate in force.
-pub struct Tls(ArcSwap<ServerConfig>);
+pub struct Tls(ArcSwap<Certified>);
 
 /// One that may take its place.
-pub struct NextTls(Arc<ServerConfig>);
+pub struct NextTls(Arc<Certified>);
+
+struct Certified {
+    config: Arc<ServerConfig>,
+    ends: Option<Timestamp>,
+}
 
 impl Tls {
     /// From `[http]`; none where a proxy does it.
@@ -26,7 +34,7 @@ impl Tls {
     /// The files don't hold a certificate and its key.
     pub fn from_config(http: &config::Http) -> Result<Option<Self>, Vec<Problem>> {
         let Some(files) = &http.tls else { return Ok(None) };
-        read(files).map(|config| Some(Self(ArcSwap::new(config)))).map_err(|problem| vec![problem])
+        read(files).map(|read| Some(Self(ArcSwap::new(Arc::new(read))))).map_err(|problem| vec![problem])
     }
 
     /// What the files of another configuration hold, if they do.
@@ -35,7 +43,7 @@ impl Tls {
     /// They don't; what is in force serves on.
     pub fn next(&self, http: &config::Http) -> Result<Option<NextTls>, Vec<Problem>> {
         let Some(files) = &http.tls else { return Ok(None) };
-        read(files).map(|config| Some(NextTls(config))).map_err(|problem| vec![problem])
+        read(files).map(|read| Some(NextTls(Arc::new(read)))).map_err(|problem| vec![problem])
     }
 
     /// For every connection from now on.
@@ -45,11 +53,23 @@ impl Tls {
 
     /// For the next connection.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.0.load_full())
+        TlsAcceptor::from(self.0.load().config.clone())
+    }
+
+    /// When the first of its certificates ends: from then on nobody connects any more. None where that can't be read.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.0.load().ends
     }
 }
 
-fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Problem> {
+/// The end of validity, RFC 5280 §4.1.2.5.
+fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let certificate = x509_cert::Certificate::from_der(certificate).ok()?;
+    let end = certificate.tbs_certificate().validity().not_after.to_unix_duration();
+    Timestamp::from_second(i64::try_from(end.as_secs()).ok()?).ok()
+}
+
+fn read(files: &TlsFiles) -> Result<Certified, Problem> {
     let certificate = |text: &str| Problem::new("http.tls_certificate_file", text);
     let private = |text: &str| Problem::new("http.tls_key_file", text);
     let chain: Vec<CertificateDer<'static>> =
@@ -63,6 +83,7 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Problem> {
     }
     let key = PrivateKeyDer::from_pem_slice(files.key.expose().as_bytes())
         .map_err(|_| private("holds no private key in PEM (an encrypted one can't be read here)"))?;
+    let ends = chain.iter().filter_map(end).min();
     // TLS 1.2 and 1.3: WeChat's phones speak both.
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -71,5 +92,5 @@ fn read(files: &TlsFiles) -> Result<Arc<ServerConfig>, Problem> {
         .with_single_cert(chain, key)
         .map_err(|error| certificate(&format!("and http.tls_key_file don't go together: {error}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Certified { config: Arc::new(config), ends })
 }

@@ -1,13 +1,14 @@
 //! `wxgate dev`: everything at once in the working directory, nothing to configure.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 
+use super::health::within;
 use super::{Failure, Outcome, asked_to_end, clock, environment, listen, migrate, simulate};
 use crate::app::App;
 use crate::config::{self, Config, Layers};
@@ -38,7 +39,7 @@ pub(super) async fn run(options: Options) -> Outcome {
         .map_err(|_| Failure::Other(format!("WXGATE_HTTP__LISTEN: {wanted:?} is no address")))?;
     let public_side = listen("WXGATE_HTTP__LISTEN", wanted).await?;
     let simulator_side = listen("--simulator-listen", options.simulator_listen).await?;
-    let address = reachable(public_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?);
+    let address = within(public_side.local_addr().map_err(|error| Failure::Other(error.to_string()))?);
     let app = SimApp { id: APPID.into(), secret: SECRET.into(), bound: true };
     let simulator = simulate::start(simulator_side, vec![app])?;
     let wechat = simulator.base_url();
@@ -92,18 +93,6 @@ fn apart(environment: HashMap<String, String>) -> (HashMap<String, String>, Vec<
     let (left_out, kept): (HashMap<_, _>, HashMap<_, _>) =
         environment.into_iter().partition(|(name, _)| theirs.iter().any(|prefix| name.starts_with(prefix)));
     (kept, left_out.into_keys().collect())
-}
-
-/// Where this machine reaches what listens on every address.
-fn reachable(mut address: SocketAddr) -> SocketAddr {
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            Ipv4Addr::LOCALHOST.into()
-        } else {
-            Ipv6Addr::LOCALHOST.into()
-        });
-    }
-    address
 }
 
 /// The defaults, what `dev` presets, and the environment. A wxgate.toml is not read: it may be production's.

@@ -4,12 +4,15 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use super::Failure;
+use crate::clock::{self, Timestamp};
+use crate::tls::Tls;
 use crate::tokens;
 use crate::vault::random;
 
@@ -47,6 +50,20 @@ pub(super) fn warn_of_loose(paths: &[PathBuf]) {
         tracing::warn!(file = %path.display(), "others can read or change this secret: chmod 600");
     }
 }
+
+/// Says in the log that the gateway's certificate ends before whoever renews it should have done so.
+pub(super) fn warn_of_end(tls: Option<&Tls>, now: Timestamp) {
+    let ends = tls.and_then(Tls::ends);
+    if let Some(ends) = ends.filter(|ends| *ends < clock::after(now, SOON)) {
+        tracing::warn!(
+            %ends,
+            "the TLS certificate ends soon, or has ended: put a new one in http.tls_certificate_file; it is taken within seconds"
+        );
+    }
+}
+
+/// Three weeks: who renews a month before the end has failed for nine days.
+const SOON: Duration = Duration::from_secs(21 * 86_400);
 
 /// A new file that only its owner may read.
 pub(super) fn private_file(path: &Path, content: &str) -> Result<(), Failure> {

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::MissedTickBehavior;
 
-use super::files::warn_of_loose;
+use super::files::{warn_of_end, warn_of_loose};
 use super::{Failure, inspect};
 use crate::app::{App, Reloaded};
 use crate::config::{Config, Problem, bounded};
@@ -157,6 +157,7 @@ fn told(app: &App, config: &Config, done: &Reloaded) {
         tracing::warn!(settings, "these settings differ as well: they take effect at the next start");
     }
     warn_of_loose(&config.files);
+    warn_of_end(app.tls.as_deref(), now);
 }
 
 fn refused(problems: &[Problem]) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 
-use super::files::warn_of_loose;
+use super::files::{warn_of_end, warn_of_loose};
 use super::keys::soon;
 use super::{Failure, Outcome, asked_to_end, clock, descriptors, listen, migrate, reload};
 use crate::app::App;
@@ -35,6 +35,7 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
     let app = Arc::new(App::build(config, clock).await?);
     announce(&app, &public_side, &internal_side);
     warn_of_loose(&app.config.files);
+    warn_of_end(app.tls.as_deref(), app.rooms.now());
     for key in soon(&app.rooms.tokens.plan(), &app.config.tokens, app.rooms.now()) {
         tracing::warn!(
             file = %key.file.display(),

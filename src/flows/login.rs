@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::audit::{self, Origin, Who};
@@ -12,7 +13,7 @@ use crate::clock::Timestamp;
 use crate::error::{Code, Error, Result};
 use crate::secret::{LoginCode, UnionId};
 use crate::store::{Claimed, LoggedIn, Login, Profile, Status, User};
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 use crate::wechat::encrypted::Claim;
 use crate::wechat::{App, WechatSession};
 
@@ -195,5 +196,5 @@ async fn write(
         new_ids: (rooms.new_id(now), rooms.new_id(now)),
         profile,
     };
-    rooms.store.upsert_login(&login).await
+    rooms.store.upsert_login(&login).instrument(spans::written(rooms.store.kind())).await
 }

@@ -35,10 +35,15 @@ impl<'b> By<'b> {
     }
 }
 
-/// A user with the WeChat identities by which they came.
-pub async fn show(rooms: &Rooms, id: Uuid) -> Result<(User, Vec<Came>)> {
-    let user = rooms.store.find_user(id, "").await?.ok_or(Code::UserNotFound)?;
-    Ok((user, rooms.store.identities_of(id).await?))
+/// A user with the WeChat identities by which they came. Who read them is noted: an openid is somebody's.
+pub async fn show(rooms: &Rooms, id: Uuid, by: By<'_>) -> Result<(User, Vec<Came>)> {
+    let show = async || {
+        let user = rooms.store.find_user(id, "").await?.ok_or(Code::UserNotFound)?;
+        Ok((user, rooms.store.identities_of(id).await?))
+    };
+    let shown = show().await;
+    audit::write("show", Who::User(id), by.origin(), &shown);
+    shown
 }
 
 /// Makes an account without a WeChat identity; a login binds one to it.

@@ -18,6 +18,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{BoxError, Router};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
 use tower_service::Service;
+use tracing::Instrument as _;
 
 use super::visitor::{TURNED_AWAY, Visit, Visitor};
 use super::{AppState, authz, gate, keys, litemall, problem};
@@ -113,7 +114,8 @@ impl Front {
                     None => answering.await,
                 }
             };
-            let answer = apart(&app, work).await.unwrap_or_else(Error::into_response);
+            let answer =
+                apart(&app, work.instrument(visit.span.clone())).await.unwrap_or_else(Error::into_response);
             let answer = in_form(answer, wx, &visit.visitor);
             visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
         })

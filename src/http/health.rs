@@ -43,6 +43,7 @@ pub(super) async fn metrics(State(app): State<AppState>) -> ([(HeaderName, &'sta
         hashing: rooms.passwords.under_way(),
         draining: app.is_leaving(),
         signing: signing(&rooms.tokens.plan(), rooms.now()),
+        certificate: app.tls.as_ref().and_then(|tls| tls.ends()).map(Timestamp::as_second),
     });
     ([(CONTENT_TYPE, "text/plain; version=0.0.4")], numbers)
 }

@@ -57,8 +57,8 @@ struct Identity {
     last_login_time: Timestamp,
 }
 
-async fn show(State(app): State<AppState>, _: Service, UserId(id): UserId) -> Result<Json<Shown>> {
-    let (user, identities) = operator::show(&app.rooms, id).await?;
+async fn show(State(app): State<AppState>, service: Service, UserId(id): UserId) -> Result<Json<Shown>> {
+    let (user, identities) = operator::show(&app.rooms, id, service.by()).await?;
     Ok(Json(shown(user, identities)))
 }
 

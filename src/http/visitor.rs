@@ -12,12 +12,13 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Version};
 use axum::response::Response;
 use ipnet::IpNet;
+use tracing::Span;
 use uuid::Uuid;
 
 use super::language::Language;
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 use crate::vault::random;
 
 /// The access log's target.
@@ -48,6 +49,8 @@ impl<S: Sync> FromRequestParts<S> for Visitor {
 /// A request from its first to its last moment here.
 pub(super) struct Visit {
     pub(super) visitor: Visitor,
+    /// What is done for it is done within.
+    pub(super) span: Span,
     started: Instant,
     method: Method,
     /// The trace that it belongs to, if it says so.
@@ -71,13 +74,16 @@ impl Visit {
         // Whoever sends us requests by this connection is to find another replica for the next one. HTTP/2 is told so by itself.
         let last = app.is_leaving() && request.version() < Version::HTTP_2;
         let trace = trace_id(request.headers());
-        Self { visitor, started, method: request.method().clone(), trace, last }
+        let parent = request.headers().get("traceparent").filter(|_| trace.is_some());
+        let method = request.method().clone();
+        let span = spans::request(method.as_str(), parent.and_then(|parent| parent.to_str().ok()));
+        Self { visitor, span, started, method, trace, last }
     }
 
     /// Gives the answer what every answer has, and logs it. `route`: not the path, which may carry what only its owner should
     /// see.
     pub(super) fn end(self, mut response: Response, route: &str) -> Response {
-        let Self { visitor, started, method, trace, last } = self;
+        let Self { visitor, span, started, method, trace, last } = self;
         let id = HeaderValue::from_maybe_shared(Bytes::from(visitor.request_id)).ok();
         if let Some(id) = &id {
             response.headers_mut().insert(REQUEST_ID, id.clone());
@@ -94,6 +100,7 @@ impl Visit {
         let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
+        spans::answered(&span, method.as_str(), route, status, code);
         match error.map(|error| error.code) {
             None => {
                 tracing::info!(target: ACCESS, %method, route, status, ms, request.id = id, trace.id = trace, %ip, "answered")

@@ -15,6 +15,7 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::spans;
 use crate::config::{Level, Log, LogFormat};
 
 /// Lines that wait to be written, at the most: some megabytes.
@@ -30,7 +31,7 @@ static DROPPED: OnceLock<Vec<ErrorCounter>> = OnceLock::new();
 /// because at TRACE some of them name URLs and headers.
 ///
 /// # Errors
-/// `log.audit_file` can't be written, in words for the operator.
+/// `log.audit_file` can't be written, or traces can't be sent as OpenTelemetry's variables say; in words for the operator.
 pub fn init(log: &Log) -> Result<(), String> {
     let level = match log.level {
         Level::Error => LevelFilter::ERROR,
@@ -48,6 +49,7 @@ pub fn init(log: &Log) -> Result<(), String> {
         .with_default(LevelFilter::WARN.min(level))
         .with_target("wxgate", level)
         .with_target("wxgate::access", access)
+        .with_target(spans::TARGET, LevelFilter::OFF)
         .with_targets(silent);
     let mut writers = Vec::new();
     let mut writer = |output: Box<dyn std::io::Write + Send>| {
@@ -69,11 +71,19 @@ pub fn init(log: &Log) -> Result<(), String> {
             (main.with_filter(filter.with_targets([audit(LevelFilter::OFF)])), Some(apart.with_filter(only)))
         }
     };
+    let all = tracing_subscriber::registry().with(main).with(apart);
+    #[cfg(feature = "otlp")]
+    let all = all.with(super::exporter::layer()?);
     // A second call (tests in one process) keeps the first.
-    if tracing_subscriber::registry().with(main).with(apart).try_init().is_ok() {
+    if all.try_init().is_ok() {
         let (counters, guards): (Vec<_>, Vec<_>) = writers.into_iter().unzip();
         let _ = DROPPED.set(counters);
         WRITERS.lock().unwrap_or_else(PoisonError::into_inner).extend(guards);
+    }
+    if cfg!(not(feature = "otlp")) && spans::wanted() {
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but this wxgate can't send traces: build it with --features otlp"
+        );
     }
     std::panic::set_hook(Box::new(|panic| {
         // Where, but not what: a panic's text may quote what it choked on.
@@ -103,6 +113,8 @@ fn appending(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// Writes what waits to be written: at the end of the program.
 pub fn flush() {
+    #[cfg(feature = "otlp")]
+    super::exporter::flush();
     WRITERS.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 

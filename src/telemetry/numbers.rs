@@ -84,6 +84,10 @@ fn describe() {
         "wxgate_key_next_change_timestamp_seconds",
         "When the ring changes by itself next; 0: never"
     );
+    describe_gauge!(
+        "wxgate_tls_certificate_expires_timestamp_seconds",
+        "When the gateway's own certificate ends, where it has one"
+    );
     describe_counter!("wxgate_reloads_total", "Reloads of the keys, by outcome: done, refused");
     describe_gauge!(
         "wxgate_reload_failing",
@@ -117,6 +121,8 @@ pub struct Gauges<'g> {
     pub draining: bool,
     /// The key ring.
     pub signing: Signing,
+    /// When the gateway's own certificate ends, where it has one; in seconds since the epoch.
+    pub certificate: Option<i64>,
 }
 
 /// How the key ring stands. Instants in seconds since the epoch.
@@ -158,6 +164,9 @@ pub fn numbers(gauges: &Gauges<'_>) -> String {
     let instant = |seconds: Option<i64>| seconds.unwrap_or(0) as f64;
     gauge!("wxgate_key_signing_since_timestamp_seconds").set(instant(signing.since));
     gauge!("wxgate_key_next_change_timestamp_seconds").set(instant(signing.next));
+    if gauges.certificate.is_some() {
+        gauge!("wxgate_tls_certificate_expires_timestamp_seconds").set(instant(gauges.certificate));
+    }
     counter!("wxgate_log_lines_dropped_total").absolute(log::dropped());
     process::set();
     numbers.render()

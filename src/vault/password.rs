@@ -10,12 +10,13 @@ use argon2::{Algorithm, Block, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use super::random;
 use super::stored_hash::{StoredHash, Unusable, derive};
 use crate::secret::{Password, PasswordHash};
-use crate::telemetry::elsewhere;
+use crate::telemetry::{elsewhere, spans};
 
 mod threads;
 
@@ -150,7 +151,7 @@ impl Passwords {
             }
         }));
         // Its queue is bounded by places, and no sign that anybody else has to wait.
-        elsewhere::waited(answered).await.map_err(|_| HashError)
+        elsewhere::waited(answered.instrument(spans::hashed())).await.map_err(|_| HashError)
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use reqwest::{Url, redirect};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
+use tracing::Instrument as _;
 use zeroize::Zeroizing;
 
 use super::breaker::Breaker;
@@ -17,7 +18,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::secret::ServerToken;
-use crate::telemetry::{self, elsewhere};
+use crate::telemetry::{self, elsewhere, spans};
 
 /// WeChat's answers have a few hundred bytes; more than this is somebody else's.
 const LARGEST_BODY: usize = 64 * 1024;
@@ -143,7 +144,9 @@ impl Client {
         // A place for each request, rather than for the exchange: who waits for another's access_token holds none.
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
         let under_way = self.health.call(call.path);
-        let answered = ask(request).await.and_then(|body| read(&body));
+        let method = if call.body.is_some() { "POST" } else { "GET" };
+        let span = spans::wechat(method, call.path);
+        let answered = ask(request).instrument(span.clone()).await.and_then(|body| read(&body));
         self.breaker.settle(answered.is_ok(), self.clock.now());
         let kind = match &answered {
             Ok(Ok(_)) => "0".into(),
@@ -151,6 +154,7 @@ impl Client {
             Err(silent) => silent.kind.clone(),
         };
         telemetry::wechat_answered(call.path, &kind);
+        spans::wechat_answered(&span, &kind);
         let reply = answered.map_err(|silent| unavailable(silent.cause));
         under_way.end(&reply);
         reply

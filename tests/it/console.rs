@@ -159,6 +159,9 @@ async fn each_act_is_a_line_of_the_audit_log_and_no_log_holds_what_was_looked_fo
     assert_eq!(
         told,
         [
+            // Who was read, by whom; whom nobody is leaves nothing to tell.
+            line("show", "done", user),
+            line("show", "done", id(&alice)),
             line("unlock", "done", user),
             line("revoke", "done", user),
             line("disable", "done", user),

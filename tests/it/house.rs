@@ -74,6 +74,8 @@ fn each_outside_crate_is_named_in_its_room_only() {
             ("axum::", room == "http" || simulator),
             ("hyper::", simulator || path.ends_with("http/connection.rs")),
             ("tokio_rustls::", room == "tls"),
+            ("x509_cert::", room == "tls"),
+            ("opentelemetry", path.ends_with("telemetry/exporter.rs")),
             ("metrics::", room == "telemetry"),
             ("sd_notify::", path.ends_with("cli/serve.rs")),
             ("reqwest::", path.ends_with("wechat/client.rs")),

@@ -109,6 +109,15 @@ fn tls_is_spoken_by_the_gateway_itself_over_both_http_versions_and_a_new_certifi
     process.hang_up();
     process.wait_for("keys reloaded");
     assert!(shown(&public).contains("second"));
+    // It ends in two days: that is said with each that is taken, and counted down for whoever watches.
+    assert!(process.said().matches("the TLS certificate ends soon").count() >= 2);
+    let metrics = get(&format!("http://{internal}/metrics"));
+    let ends = metrics.lines().find_map(|line| {
+        line.strip_prefix("wxgate_tls_certificate_expires_timestamp_seconds ")?.parse::<u64>().ok()
+    });
+    let script = "date -d \"$(openssl x509 -in tls/fullchain.pem -noout -enddate | cut -d= -f2)\" +%s";
+    let wanted = Command::new("sh").args(["-c", script]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(ends.unwrap().to_string(), String::from_utf8(wanted.stdout).unwrap().trim());
     // The internal side is for this machine's own and speaks plainly.
     assert_eq!(get(&format!("http://{internal}/livez")), "ok\n");
     let (status, printed) = process.end();
@@ -117,6 +126,32 @@ fn tls_is_spoken_by_the_gateway_itself_over_both_http_versions_and_a_new_certifi
 
 fn get(url: &str) -> String {
     String::from_utf8(Command::new("curl").args(["-s", url]).output().unwrap().stdout).unwrap()
+}
+
+#[test]
+fn a_probe_that_can_only_run_the_binary_is_told_whether_the_gateway_is_well() {
+    let folder = initialized();
+    let (process, _, internal) = serve(folder.path(), &[]);
+    let at = [("WXGATE_HTTP__INTERNAL_LISTEN", internal.as_str())];
+    let alive = run(folder.path(), &["health"], &at);
+    assert_eq!((alive.code, alive.stdout.as_str()), (0, "ok\n"), "{alive:?}");
+    let ready = run(folder.path(), &["health", "--ready"], &at);
+    assert!(ready.code == 0 && ready.stdout.contains("\"ready\""), "{ready:?}");
+    let (status, printed) = process.end();
+    assert!(status.success(), "{printed}");
+    let gone = run(folder.path(), &["health"], &at);
+    assert!(gone.code == 1 && gone.stderr.contains("http.internal_listen"), "{gone:?}");
+    // Something else answers there.
+    let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        use std::io::{Read as _, Write as _};
+        let (mut stream, _) = other.accept().unwrap();
+        let _ = stream.read(&mut [0; 1024]);
+        stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\n\r\n{\"status\":\"leaving\"}").unwrap();
+    });
+    let leaving = run(folder.path(), &["health", "--ready"], &[("WXGATE_HTTP__INTERNAL_LISTEN", &address)]);
+    assert!(leaving.code == 1 && leaving.stderr.contains("leaving"), "{leaving:?}");
 }
 
 #[test]

@@ -49,13 +49,13 @@ struct Wrong {
 
 pub(super) async fn find(
     State(app): State<AppState>,
-    _: Service,
+    service: Service,
     by: std::result::Result<Query<By>, QueryRejection>,
 ) -> Result<Json<Found>> {
     let (field, named) = by.map_or_else(|_| Err(which()), |Query(by)| by.read())?;
     let rooms = &app.rooms;
     let id = find::find(rooms, &named).await?.ok_or_else(|| nobody(field))?;
-    let (user, identities) = operator::show(rooms, id).await?;
+    let (user, identities) = operator::show(rooms, id, service.by()).await?;
     let wrong_passwords = match user.username.as_deref().and_then(Username::of) {
         Some(name) => {
             let (count, last_time) = attempts::against(rooms, &name).await?;

@@ -113,7 +113,7 @@ on_each_database! {
         // The same by an operator's command, and by turning WeChat out.
         let rooms = &world.app.rooms;
         let id: Uuid = account.parse().unwrap();
-        let (user, _) = operator::show(rooms, id).await.unwrap();
+        let (user, _) = operator::show(rooms, id, By::Command).await.unwrap();
         operator::set_password(rooms, &user, &Password::new("a third horse battery")).await.unwrap();
         world.ask("GET", "/v1/me", &after, Value::Null).await.refused(401, "token_invalid");
         let alice = world.login("alice").await;

@@ -110,7 +110,9 @@ fn tls_is_spoken_by_the_gateway_itself_over_both_http_versions_and_a_new_certifi
     process.wait_for("keys reloaded");
     assert!(shown(&public).contains("second"));
     // It ends in two days: that is said with each that is taken, and counted down for whoever watches.
-    assert!(process.said().matches("the TLS certificate ends soon").count() >= 2);
+    process.wait_for("the TLS certificate ends soon");
+    let said = process.printed().iter().filter(|line| line.contains("the TLS certificate ends soon"));
+    assert_eq!(said.count(), 2, "{:?}", process.printed());
     let metrics = get(&format!("http://{internal}/metrics"));
     let ends = metrics.lines().find_map(|line| {
         line.strip_prefix("wxgate_tls_certificate_expires_timestamp_seconds ")?.parse::<u64>().ok()

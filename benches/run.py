@@ -105,12 +105,13 @@ class Server:
         self.process.wait()
 
 
-def wrk(script, url, connections=CONNECTIONS, seconds=SECONDS, environment=None):
+def wrk(script, url, connections=CONNECTIONS, seconds=SECONDS, environment=None, bad=1 / 1000):
+    """`bad`: such a share of other answers than 2xx is still a result."""
     command = ["wrk", "-t2", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(ROOT / "benches" / script), url]
     environment = {**os.environ, "BENCHES": str(ROOT / "benches"), **(environment or {})}
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     result = json.loads(re.search(r"RESULT (.*)", out)[1])
-    if result["bad"] > result["requests"] / 1000:
+    if result["bad"] > result["requests"] * bad:
         raise SystemExit(f"{url}: {result['bad']} of {result['requests']} requests were not answered well: see target/bench/*.log")
     result["rate"] = result["requests"] / result["micros"] * 1e6
     return result
@@ -374,8 +375,11 @@ def memories(machine):
         server = wxgate(machine, address, stub)
         wait_ready(server)
         found.setdefault("idle", memory(server.pids()))
-        wrk("login.lua", server.url, connections, environment={"PEOPLE": str(PEOPLE)})
+        # As many as ask again at once are a queue, so that some are told to come again: they are connections as well.
+        result = wrk("login.lua", server.url, connections, environment={"PEOPLE": str(PEOPLE)}, bad=1 if connections > 64 else 1 / 1000)
         found[name] = memory(server.pids(), "VmHWM")
+        if connections > 64:
+            found["told to come again, of these"] = result["bad"] / result["requests"]
         server.stop()
     slow.stop()
     starts = []

@@ -56,7 +56,7 @@ impl Tls {
         TlsAcceptor::from(self.0.load().config.clone())
     }
 
-    /// When the first of its certificates ends: from then on nobody connects any more. None where that can't be read.
+    /// When its own certificate ends: from then on nobody connects any more. None where that can't be read.
     pub fn ends(&self) -> Option<Timestamp> {
         self.0.load().ends
     }
@@ -83,7 +83,7 @@ fn read(files: &TlsFiles) -> Result<Certified, Problem> {
     }
     let key = PrivateKeyDer::from_pem_slice(files.key.expose().as_bytes())
         .map_err(|_| private("holds no private key in PEM (an encrypted one can't be read here)"))?;
-    let ends = chain.iter().filter_map(end).min();
+    let ends = chain.first().and_then(end);
     // TLS 1.2 and 1.3: WeChat's phones speak both.
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()

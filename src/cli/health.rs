@@ -25,7 +25,12 @@ pub(super) async fn run(options: &Options, file: Option<&Path>) -> Outcome {
     let layers = Layers { file: found(file), environment: environment(), ..Layers::default() };
     // The gateway that is asked has checked the rest.
     let (config, problems) = config::inspect(&layers);
-    let address = config.ok_or(Failure::Config(problems))?.http.internal_listen;
+    // Exit code 2, as other commands have it here, is nothing that a container's probe may answer.
+    let unreadable = || {
+        let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::Other(said.join("\n"))
+    };
+    let address = config.ok_or_else(unreadable)?.http.internal_listen;
     let path = if options.ready { "/readyz" } else { "/livez" };
     let unwell =
         |what: &str| Failure::Other(format!("http://{address}{path} (http.internal_listen): {what}"));

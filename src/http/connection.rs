@@ -17,7 +17,7 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Sleep, sleep};
 
 use super::front::{Answer, Front};
 use crate::tls::Tls;
@@ -76,26 +76,37 @@ impl Side {
         drop(stream.set_nodelay(true));
         let unheard = u32::try_from(UNHEARD.as_millis()).unwrap_or(u32::MAX);
         let _ = rustix::net::sockopt::set_tcp_user_timeout(&stream, unheard);
+        // For the handshake and the first head together.
+        let mut first = pin!(sleep(self.header_timeout));
         match &self.tls {
-            None => self.speak(stream, peer, stopped).await,
+            None => self.speak(stream, peer, first, stopped).await,
             Some(tls) => {
                 // Who can't do it is no event: half of the internet tries.
-                if let Ok(Ok(stream)) = timeout(self.header_timeout, tls.acceptor().accept(stream)).await {
-                    self.speak(stream, peer, stopped).await;
+                let accepted = tokio::select! {
+                    accepted = tls.acceptor().accept(stream) => accepted.ok(),
+                    () = first.as_mut() => None,
+                };
+                if let Some(stream) = accepted {
+                    self.speak(stream, peer, first, stopped).await;
                 }
             }
         }
     }
 
-    async fn speak<I>(&self, io: I, peer: SocketAddr, mut stopped: watch::Receiver<()>)
-    where
+    async fn speak<I>(
+        &self,
+        io: I,
+        peer: SocketAddr,
+        mut next: Pin<&mut Sleep>,
+        mut stopped: watch::Receiver<()>,
+    ) where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let doings = Arc::new(Doings::default());
         let door = Door { front: self.front.clone(), peer, doings: doings.clone() };
         let mut connection = pin!(self.builder.serve_connection(TokioIo::new(io), door));
         let look = self.idle_timeout / LOOKS;
-        let (mut next, mut seen, mut quiet) = (pin!(sleep(self.header_timeout)), 0, 0);
+        let (mut seen, mut quiet) = (0, 0);
         let mut ending = false;
         loop {
             tokio::select! {

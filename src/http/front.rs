@@ -72,8 +72,8 @@ impl Front {
             return Some(visit.end(keys::published(&self.app, headers), keys::JWKS));
         }
         let route = authz::route(path)?;
-        let visit = Visit::begin(&self.app, request, peer);
         let answer = authz::known(&self.app, headers)?.into_response();
+        let visit = Visit::begin(&self.app, request, peer);
         let answer = problem::rendered(answer, &visit.visitor);
         Some(visit.end(answer, route))
     }

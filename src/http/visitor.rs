@@ -52,7 +52,7 @@ pub(super) struct Visit {
     /// What is done for it is done within.
     pub(super) span: Span,
     started: Instant,
-    method: Method,
+    method: &'static str,
     /// The trace that it belongs to, if it says so.
     trace: Option<String>,
     /// Whether its connection is to end with this answer.
@@ -75,8 +75,8 @@ impl Visit {
         let last = app.is_leaving() && request.version() < Version::HTTP_2;
         let trace = trace_id(request.headers());
         let parent = request.headers().get("traceparent").filter(|_| trace.is_some());
-        let method = request.method().clone();
-        let span = spans::request(method.as_str(), parent.and_then(|parent| parent.to_str().ok()));
+        let method = named(request.method());
+        let span = spans::request(method, parent.and_then(|parent| parent.to_str().ok()));
         Self { visitor, span, started, method, trace, last }
     }
 
@@ -100,7 +100,7 @@ impl Visit {
         let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
-        spans::answered(&span, method.as_str(), route, status, code);
+        spans::answered(&span, method, route, status, code);
         match error.map(|error| error.code) {
             None => {
                 tracing::info!(target: ACCESS, %method, route, status, ms, request.id = id, trace.id = trace, %ip, "answered")
@@ -118,6 +118,13 @@ impl Visit {
         }
         response
     }
+}
+
+/// A method's name for the log and the spans. One of somebody's own may be as long as a head may be: OpenTelemetry's word for it,
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
+fn named(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
 }
 
 /// The id in a W3C traceparent, <https://www.w3.org/TR/trace-context/#traceparent-header>: in the log line it leads from a trace
@@ -192,6 +199,14 @@ mod tests {
         }
         let trusted = ["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()];
         client_ip(peer.parse().unwrap(), &headers, &trusted).to_string()
+    }
+
+    #[test]
+    fn a_method_of_somebodys_own_is_one_word_in_the_log() {
+        assert_eq!(named(&Method::PATCH), "PATCH");
+        for own in ["get", "X", &"M".repeat(60_000)] {
+            assert_eq!(named(&Method::from_bytes(own.as_bytes()).unwrap()), "_OTHER");
+        }
     }
 
     #[test]

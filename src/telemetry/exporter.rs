@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
 use opentelemetry::trace::{TraceContextExt as _, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
-use opentelemetry_otlp::{OTEL_EXPORTER_OTLP_PROTOCOL, SpanExporter};
+use opentelemetry_otlp::{OTEL_EXPORTER_OTLP_PROTOCOL, OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, SpanExporter};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
@@ -35,9 +35,10 @@ where
     if !spans::wanted() {
         return Ok(None);
     }
-    if let Some(other) = set(OTEL_EXPORTER_OTLP_PROTOCOL).filter(|protocol| protocol != "http/protobuf") {
+    for name in [OTEL_EXPORTER_OTLP_TRACES_PROTOCOL, OTEL_EXPORTER_OTLP_PROTOCOL] {
+        let Some(other) = set(name).filter(|protocol| protocol != "http/protobuf") else { continue };
         return Err(format!(
-            "{OTEL_EXPORTER_OTLP_PROTOCOL} is {other}: wxgate sends traces by http/protobuf, to a collector's port 4318"
+            "{name} is {other}: wxgate sends traces by http/protobuf, to a collector's port 4318"
         ));
     }
     let exporter = SpanExporter::builder().with_http().build();

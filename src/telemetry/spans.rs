@@ -15,7 +15,8 @@ pub(super) const TARGET: &str = "wxgate::trace";
 
 /// Whether OpenTelemetry's variables name a collector, and don't switch it all off.
 pub(super) fn wanted() -> bool {
-    let off = set("OTEL_SDK_DISABLED").is_some_and(|value| value.eq_ignore_ascii_case("true"));
+    let is = |name, wanted: &str| set(name).is_some_and(|value| value.eq_ignore_ascii_case(wanted));
+    let off = is("OTEL_SDK_DISABLED", "true") || is("OTEL_TRACES_EXPORTER", "none");
     let endpoint =
         ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"].into_iter().find_map(set);
     !off && endpoint.is_some()

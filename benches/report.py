@@ -134,8 +134,8 @@ def write(found):
             f"as before {r['recovered']} s after the end; memory {r['rss']:.0f} MiB at the most.", "",
             table(["offered", "done/s", "p50 ms", "p99 ms", "told later/s", "within, p99 ms", "neither"], rows), ""]
     if "memory" in found:
-        said = lambda name, value: f"{value:.2f}" if name.startswith("start") else f"{value:.0%}" if name.startswith("told") else f"{value:.0f} MiB"
-        rows = [[name, said(name, value)] for name, value in found["memory"].items()]
+        shape = lambda name, value: f"{value:.2f}" if name.startswith("start") else f"{value:.0%}" if name.startswith("told") else f"{value:.0f} MiB"
+        rows = [[name, shape(name, value)] for name, value in found["memory"].items()]
         text += head("Memory and start", "memory", "one run of {seconds} s each; the start is the median of five.") + [table(["", ""], rows + [["release binary", f"{found['size']:.1f} MiB"]]), ""]
     if "growth" in found:
         base = found["growth"][min(found["growth"], key=int)]["returning"]

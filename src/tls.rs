@@ -34,7 +34,7 @@ impl Tls {
     /// The files don't hold a certificate and its key.
     pub fn from_config(http: &config::Http) -> Result<Option<Self>, Vec<Problem>> {
         let Some(files) = &http.tls else { return Ok(None) };
-        read(files).map(|read| Some(Self(ArcSwap::new(Arc::new(read))))).map_err(|problem| vec![problem])
+        read(files).map(|certified| Some(Self(ArcSwap::new(certified)))).map_err(|problem| vec![problem])
     }
 
     /// What the files of another configuration hold, if they do.
@@ -43,7 +43,7 @@ impl Tls {
     /// They don't; what is in force serves on.
     pub fn next(&self, http: &config::Http) -> Result<Option<NextTls>, Vec<Problem>> {
         let Some(files) = &http.tls else { return Ok(None) };
-        read(files).map(|read| Some(NextTls(Arc::new(read)))).map_err(|problem| vec![problem])
+        read(files).map(|certified| Some(NextTls(certified))).map_err(|problem| vec![problem])
     }
 
     /// For every connection from now on.
@@ -69,7 +69,7 @@ fn end(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
     Timestamp::from_second(i64::try_from(end.as_secs()).ok()?).ok()
 }
 
-fn read(files: &TlsFiles) -> Result<Certified, Problem> {
+fn read(files: &TlsFiles) -> Result<Arc<Certified>, Problem> {
     let certificate = |text: &str| Problem::new("http.tls_certificate_file", text);
     let private = |text: &str| Problem::new("http.tls_key_file", text);
     let chain: Vec<CertificateDer<'static>> =
@@ -92,5 +92,5 @@ fn read(files: &TlsFiles) -> Result<Certified, Problem> {
         .with_single_cert(chain, key)
         .map_err(|error| certificate(&format!("and http.tls_key_file don't go together: {error}")))?;
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Certified { config: Arc::new(config), ends })
+    Ok(Arc::new(Certified { config: Arc::new(config), ends }))
 }

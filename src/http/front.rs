@@ -55,39 +55,46 @@ impl Front {
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        // A panic here would take the connection along; the router's task catches it.
-        let known = || catch_unwind(AssertUnwindSafe(|| self.known(&request, peer))).unwrap_or_default();
-        match (self.side == Side::Public).then(known).flatten() {
-            Some(answer) => Either::Left(ready(Ok(answer))),
-            None => Either::Right(self.clone().by_a_door(request.map(Body::new), peer).map(Ok).boxed()),
+        let begin = || Visit::begin(&self.app, &request, peer);
+        let known = match self.side {
+            // A panic here would take the connection along; the router's task catches it.
+            Side::Public => {
+                let visit = begin();
+                catch_unwind(AssertUnwindSafe(|| self.known(&request, visit)))
+                    .unwrap_or_else(|_| Either::Right(begin()))
+            }
+            Side::Internal => Either::Right(begin()),
+        };
+        match known {
+            Either::Left(answer) => Either::Left(ready(Ok(answer))),
+            Either::Right(visit) => {
+                Either::Right(self.clone().by_a_door(request.map(Body::new), visit).map(Ok).boxed())
+            }
         }
     }
 
     /// The two questions that are asked most. Whatever can't be said here, where the database has to be asked, goes to the
     /// router, whose doors say the same.
-    fn known<B>(&self, request: &Request<B>, peer: Option<IpAddr>) -> Option<Response> {
+    fn known<B>(&self, request: &Request<B>, visit: Visit) -> Either<Response, Visit> {
         let (headers, path) = (request.headers(), request.uri().path());
         if path == keys::JWKS && request.method() == Method::GET {
-            let visit = Visit::begin(&self.app, request, peer);
-            return Some(visit.end(keys::published(&self.app, headers), keys::JWKS));
+            return Either::Left(visit.end(keys::published(&self.app, headers), keys::JWKS));
         }
-        let route = authz::route(path)?;
-        let answer = authz::known(&self.app, headers)?.into_response();
-        let visit = Visit::begin(&self.app, request, peer);
-        let answer = problem::rendered(answer, &visit.visitor);
-        Some(visit.end(answer, route))
+        let Some(route) = authz::route(path) else { return Either::Right(visit) };
+        let Some(answer) = authz::known(&self.app, headers) else { return Either::Right(visit) };
+        let answer = problem::rendered(answer.into_response(), &visit.visitor);
+        Either::Left(visit.end(answer, route))
     }
 
     fn by_a_door(
         mut self,
         mut request: Request,
-        peer: Option<IpAddr>,
+        visit: Visit,
     ) -> impl Future<Output = Response> + Send + 'static {
         let (app, route) = (self.app.clone(), Route::default());
         let below = request.uri().path().strip_prefix(litemall::PREFIX);
         let wx = self.side == Side::Public
             && below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
-        let visit = Visit::begin(&app, &request, peer);
         let admitted = match self.side {
             Side::Public => gate::admit(&app, &visit.visitor, request.uri().path()),
             Side::Internal => Ok(None),

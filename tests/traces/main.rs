@@ -38,8 +38,8 @@ async fn collector(status: StatusCode) -> (String, Received) {
     (url, received)
 }
 
-/// `wxgate dev` with these variables besides, one login in a trace of somebody's, and its end. What it printed, and the openid
-/// and code that nobody may see.
+/// `wxgate dev` with these variables besides, one login in a trace of somebody's, and its end. What it printed, and the
+/// code that nobody may see.
 fn a_login(folder: &Path, variables: &[(&str, &str)]) -> (String, String) {
     let ports = [("WXGATE_HTTP__LISTEN", "127.0.0.1:0"), ("WXGATE_HTTP__INTERNAL_LISTEN", "127.0.0.1:0")];
     let mut dev = Process::start(folder, DEV, &[ports.as_slice(), variables].concat());

@@ -243,6 +243,8 @@ pub struct Overload {
     pub decrypts: u32,
     /// Of an address, a minute.
     pub requests_per_address: NonZeroU32,
+    /// Open at once, from an address.
+    pub connections_per_address: u32,
     /// Of an app, a minute.
     pub logins_per_app: NonZeroU32,
 }

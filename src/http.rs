@@ -27,6 +27,7 @@ mod me;
 mod pages;
 mod password;
 mod phone;
+mod places;
 mod playground;
 mod problem;
 mod revocations;

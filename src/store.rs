@@ -3,14 +3,18 @@
 //! Owns every SQL statement, on SQLite, PostgreSQL and MySQL/MariaDB alike, and what a constraint's refusal means.
 //! Refuses to decide policy, to see an unsealed session_key, and to run migrations (`cli::migrate` does).
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use sea_orm::{DatabaseConnection, DbBackend};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use uuid::Uuid;
 
 use gather::Gather;
 use login::batch::{Outcome, Touch};
 use login::firsts::Fresh;
+use pools::Connections;
+
+use crate::config;
 
 mod account;
 mod attempts;
@@ -23,6 +27,7 @@ mod import;
 mod login;
 mod merge;
 mod phone;
+mod pools;
 mod revocations;
 mod sealed;
 mod unbind;
@@ -44,13 +49,7 @@ pub use user::{Profile, Status, User};
 
 /// The database.
 pub struct Store {
-    /// Writes; on SQLite its one writer.
-    write: DatabaseConnection,
-    /// Reads; on SQLite connections of their own, elsewhere the same pool.
-    read: DatabaseConnection,
-    /// Batches of logins; on SQLite the one writer, elsewhere connections of their own, which hardly wait for a locked row:
-    /// one person's must not hold up the others in the batch.
-    batches: DatabaseConnection,
+    connections: Arc<Connections>,
     /// Logins of users that are known.
     touches: Gather<Touch, Outcome<Option<(User, Uuid)>>>,
     /// First logins.
@@ -69,9 +68,6 @@ fn lanes(backend: DbBackend) -> u32 {
     }
 }
 
-/// So long connections may take to close.
-const CLOSING: std::time::Duration = std::time::Duration::from_secs(5);
-
 /// The two kinds of batches, as the numbers call them.
 const RETURNING: &str = "returning";
 const FIRST: &str = "first";
@@ -80,25 +76,33 @@ const FIRST: &str = "first";
 const BATCH: usize = 64;
 
 impl Store {
-    fn over(write: DatabaseConnection, read: DatabaseConnection, batches: DatabaseConnection) -> Self {
-        let lanes = usize::try_from(lanes(write.get_database_backend())).unwrap_or(1);
-        let (first, second) = (batches.clone(), batches.clone());
-        Self {
+    /// Connects; on SQLite the file must be migrated or about to be.
+    pub async fn connect(config: &config::Database) -> Result<Self, DbErr> {
+        let connections = Arc::new(Connections::make(config).await?);
+        let lanes = usize::try_from(lanes(connections.write().get_database_backend())).unwrap_or(1);
+        let (first, second) = (connections.clone(), connections.clone());
+        Ok(Self {
             touches: Gather::start(RETURNING, lanes, BATCH, move |touches| {
-                login::batch::touch(first.clone(), touches)
+                login::batch::touch(first.batches(), touches)
             }),
             firsts: Gather::start(FIRST, lanes, BATCH, move |fresh| {
-                login::firsts::make(second.clone(), fresh)
+                login::firsts::make(second.batches(), fresh)
             }),
             tidied: AtomicU32::new(0),
-            write,
-            read,
-            batches,
-        }
+            connections,
+        })
+    }
+
+    fn write(&self) -> DatabaseConnection {
+        self.connections.write()
+    }
+
+    fn read(&self) -> DatabaseConnection {
+        self.connections.read()
     }
 
     fn backend(&self) -> DbBackend {
-        self.write.get_database_backend()
+        self.write().get_database_backend()
     }
 
     /// Which database it is, in a person's words.
@@ -118,25 +122,11 @@ impl Store {
 
     /// Whether the database answers.
     pub async fn ping(&self) -> crate::error::Result<()> {
-        self.write.ping().await.map_err(error::unavailable)?;
-        // Logins have connections of their own.
-        self.batches.ping().await.map_err(error::unavailable)
+        self.connections.ping().await.map_err(error::unavailable)
     }
 
     /// Closes every connection, waiting for what is under way, but not for a database that says nothing.
     pub async fn close(&self) {
-        let close = async |connection: &DatabaseConnection| match tokio::time::timeout(
-            CLOSING,
-            connection.clone().close(),
-        )
-        .await
-        {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(error = describe(&error), "a database connection did not close");
-            }
-            Err(_) => tracing::warn!("the database did not say that its connections are closed"),
-        };
-        tokio::join!(close(&self.read), close(&self.write), close(&self.batches));
+        self.connections.close().await;
     }
 }

@@ -20,8 +20,10 @@ use crate::secret::OpenId;
 
 mod adaptive;
 mod admission;
+mod seldom;
 
 pub use admission::{Admission, Admitted, Class};
+pub use seldom::Seldom;
 
 /// The gateway's clock as governor wants it.
 #[derive(Clone)]

@@ -39,6 +39,11 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "and http.tls_key_file go together: set both, or neither and let a proxy do TLS",
     );
     let overload = &config.overload;
+    rule(
+        (1..=1_000_000).contains(&overload.connections_per_address),
+        "overload.connections_per_address",
+        "must be between 1 and 1000000",
+    );
     for (key, most) in [
         ("overload.bearers", overload.bearers),
         ("overload.logins", overload.logins),

@@ -93,6 +93,7 @@ impl Config {
         line(format!("passwords = {}", overload.passwords));
         line(format!("decrypts = {}", overload.decrypts));
         line(format!("requests_per_address = {}", overload.requests_per_address));
+        line(format!("connections_per_address = {}", overload.connections_per_address));
         line(format!("logins_per_app = {}", overload.logins_per_app));
         line("\n[internal]".into());
         for credential in &self.internal.credentials {

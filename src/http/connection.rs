@@ -20,8 +20,8 @@ use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 
 use super::front::{Answer, Front};
+use crate::config;
 use crate::tls::Tls;
-use crate::{config, telemetry};
 
 /// Lines of a request's head. Browsers and proxies send thirty.
 const HEADERS: usize = 100;
@@ -187,21 +187,5 @@ impl Drop for Answering {
         if let Some(doings) = &self.doings {
             doings.under_way.fetch_sub(1, Relaxed);
         }
-    }
-}
-
-/// Counted while it is open.
-pub(super) struct Counted;
-
-impl Counted {
-    pub(super) fn new() -> Self {
-        telemetry::connections(true);
-        Self
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        telemetry::connections(false);
     }
 }

@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use axum::http::Method;
 use axum::response::{IntoResponse as _, Response};
 use axum::{BoxError, Router};
 use futures_util::future::{BoxFuture, Either, FutureExt as _};
+use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument as _;
 
@@ -24,6 +25,7 @@ use super::visitor::{TURNED_AWAY, Visit, Visitor};
 use super::{AppState, authz, gate, keys, litemall, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::throttle::Admitted;
 
 /// One side of the gateway.
 #[derive(Clone)]
@@ -68,7 +70,20 @@ impl Front {
         match known {
             Either::Left(answer) => Either::Left(ready(Ok(answer))),
             Either::Right(visit) => {
-                Either::Right(self.clone().by_a_door(request.map(Body::new), visit).map(Ok).boxed())
+                let path = request.uri().path();
+                let wx = self.side == Side::Public && is_litemalls(path);
+                let admitted = match self.side {
+                    Side::Public => gate::admit(&self.app, &visit.visitor, path),
+                    Side::Internal => Ok(None),
+                };
+                match admitted {
+                    Ok(admitted) => {
+                        let answer = self.clone().by_a_door(request.map(Body::new), visit, wx, admitted);
+                        Either::Right(answer.map(Ok).boxed())
+                    }
+                    // Nothing of the request is kept, nor made for it.
+                    Err(refused) => Either::Right(turned_away(visit, refused, wx).map(Ok).boxed()),
+                }
             }
         }
     }
@@ -90,30 +105,14 @@ impl Front {
         mut self,
         mut request: Request,
         visit: Visit,
+        wx: bool,
+        admitted: Option<Admitted>,
     ) -> impl Future<Output = Response> + Send + 'static {
         let (app, route) = (self.app.clone(), Route::default());
-        let below = request.uri().path().strip_prefix(litemall::PREFIX);
-        let wx = self.side == Side::Public
-            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'));
-        let admitted = match self.side {
-            Side::Public => gate::admit(&app, &visit.visitor, request.uri().path()),
-            Side::Internal => Ok(None),
-        };
-        let admitted = match admitted {
-            Ok(admitted) => admitted,
-            Err(refused) => {
-                let answer = in_form(refused.into_response(), wx, &visit.visitor);
-                // Who asks again at once would be the overload: a while costs us nothing, and them the hurry.
-                return Either::Left(async move {
-                    tokio::time::sleep(HELD).await;
-                    visit.end(answer, TURNED_AWAY)
-                });
-            }
-        };
         request.extensions_mut().insert(visit.visitor.clone());
         request.extensions_mut().insert(route.clone());
         let answering = self.router.call(request).map(|Ok(answer)| answer);
-        Either::Right(async move {
+        async move {
             let learning = app.clone();
             let work = async move {
                 match admitted {
@@ -125,7 +124,7 @@ impl Front {
                 apart(&app, work.instrument(visit.span.clone())).await.unwrap_or_else(Error::into_response);
             let answer = in_form(answer, wx, &visit.visitor);
             visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
-        })
+        }
     }
 }
 
@@ -143,6 +142,22 @@ impl Service<Request> for Front {
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
         self.answer(request, peer)
     }
+}
+
+/// Whether it is a path of litemall's contract.
+fn is_litemalls(path: &str) -> bool {
+    path.strip_prefix(litemall::PREFIX).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Tells one who wasn't let in, after a while: who asks again at once would be the overload, and a while costs us nothing and
+/// them the hurry. Many at a time, because each by itself wakes whoever reads it by itself.
+async fn turned_away(visit: Visit, refused: Error, wx: bool) -> Response {
+    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+    let held = FIRST.elapsed() + HELD;
+    let round = held.as_millis().div_ceil(TOGETHER.as_millis());
+    tokio::time::sleep_until(*FIRST + TOGETHER * u32::try_from(round).unwrap_or(u32::MAX)).await;
+    let answer = in_form(refused.into_response(), wx, &visit.visitor);
+    visit.end(answer, TURNED_AWAY)
 }
 
 /// An error gets the form of the door that it goes out by.
@@ -174,8 +189,11 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-/// So long whoever is turned away is held before they are told.
+/// So long whoever is turned away is held at the least before they are told.
 const HELD: Duration = Duration::from_millis(200);
+
+/// Who was turned away in such a span is told together with the others of it.
+const TOGETHER: Duration = Duration::from_millis(20);
 
 /// So long work goes on that nobody waits for. Whatever is asked has answered by its own bounds then, or is gone, and its
 /// connection with it, which is looked at before another uses it.

@@ -3,7 +3,7 @@
 //! Before the router, so that refusing costs next to nothing; what is answered from memory needs no leave.
 
 use super::litemall;
-use super::visitor::{Visitor, is_trusted};
+use super::visitor::{Visitor, is_neighbour};
 use crate::app::App;
 use crate::error::Result;
 use crate::flows::attempts::network;
@@ -16,8 +16,7 @@ use crate::throttle::{Admitted, Class};
 /// `too_many_requests` from this address, or `busy`.
 pub(super) fn admit(app: &App, visitor: &Visitor, path: &str) -> Result<Option<Admitted>> {
     let Some(class) = class(path) else { return Ok(None) };
-    // A proxy that isn't configured as one would have everybody's requests counted as its own: a neighbour isn't counted.
-    if !visitor.ip.is_loopback() && !is_trusted(visitor.ip, &app.config.http.trusted_proxies) {
+    if !is_neighbour(visitor.ip, &app.config.http.trusted_proxies) {
         app.addresses.admit(network(visitor.ip)).inspect_err(|_| telemetry::shed("address"))?;
     }
     app.admission.admit(class).map(Some)

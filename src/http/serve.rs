@@ -5,16 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::connection::{Counted, Side};
+use super::connection::Side;
+use super::places::Places;
 use super::{Front, internal};
 use crate::app::App;
 use crate::error::{Code, Error};
-use crate::telemetry;
-
-/// Of the internal side: health, numbers, and the services that may ask.
-const INTERNAL_CONNECTIONS: u32 = 256;
 
 /// Where no connection can be taken (no file descriptor is left), it is tried again after this.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -46,8 +43,8 @@ pub async fn serve(
     let inside = Side::new(internal(app.clone()), None, http);
     let sides = async {
         tokio::join!(
-            accept(public_side, outside, http.max_connections, true, stopped.clone()),
-            accept(internal_side, inside, INTERNAL_CONNECTIONS, false, stopped.clone()),
+            accept(public_side, outside, Places::public(&app.config), stopped.clone()),
+            accept(internal_side, inside, Places::internal(), stopped.clone()),
         );
     };
     // No request takes longer than its timeout; a connection that is still open then has none to finish.
@@ -59,16 +56,9 @@ pub async fn serve(
     app.rooms.store.close().await;
 }
 
-/// Lets in whoever connects, up to `most` at once, and returns when the last one is gone.
-async fn accept(
-    listener: TcpListener,
-    side: Side,
-    most: u32,
-    counted: bool,
-    mut stopped: watch::Receiver<()>,
-) {
-    let places = Arc::new(Semaphore::new(usize::try_from(most).unwrap_or(Semaphore::MAX_PERMITS)));
-    let side = Arc::new(side);
+/// Lets in whoever connects and finds a place, and returns when the last one is gone.
+async fn accept(listener: TcpListener, side: Side, places: Places, mut stopped: watch::Receiver<()>) {
+    let (side, places) = (Arc::new(side), Arc::new(places));
     let mut refused = 0_u32;
     loop {
         let accepted = tokio::select! {
@@ -93,21 +83,19 @@ async fn accept(
             }
         };
         refused = 0;
-        let Ok(place) = places.clone().try_acquire_owned() else {
-            telemetry::shed("connection");
+        let Some(place) = places.take(peer.ip()) else {
             turn_away(&stream, side.tls.is_some());
             continue;
         };
         let (side, stopped) = (side.clone(), stopped.clone());
         tokio::spawn(async move {
-            let _counted = counted.then(Counted::new);
             side.attend(stream, peer, stopped).await;
             drop(place);
         });
     }
     // Nobody else may wait at a door that doesn't open any more.
     drop(listener);
-    drop(places.acquire_many(most).await);
+    places.all_free().await;
 }
 
 /// What happened to one connection before it was ours.

@@ -182,6 +182,12 @@ fn address(hop: &str) -> Option<IpAddr> {
     plain.or_else(|| hop.parse::<SocketAddr>().ok().map(|socket| socket.ip())).map(|ip| ip.to_canonical())
 }
 
+/// Of those nobody is limited: this machine, where a proxy may stand that isn't configured as one and would have everybody's
+/// requests counted as its own; and the proxies that are.
+pub(super) fn is_neighbour(ip: IpAddr, trusted: &[IpNet]) -> bool {
+    ip.is_loopback() || is_trusted(ip, trusted)
+}
+
 pub(super) fn is_trusted(ip: IpAddr, trusted: &[IpNet]) -> bool {
     trusted.iter().any(|net| net.contains(&ip))
 }

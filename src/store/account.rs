@@ -52,7 +52,8 @@ impl Store {
             ..new_row(id, now)
         };
         let user = User::from_row(row.clone(), None);
-        match users::Entity::insert(users::ActiveModel::from(row)).exec_without_returning(&self.write).await {
+        match users::Entity::insert(users::ActiveModel::from(row)).exec_without_returning(&self.write()).await
+        {
             Ok(_) => Ok(user),
             Err(error) if error::is_taken(&error) => Err(Code::UsernameTaken.into()),
             Err(error) => Err(error::unavailable(error)),
@@ -73,7 +74,7 @@ impl Store {
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
-        match open_user(id).set(change).filter(users::Column::Username.is_null()).exec(&self.write).await {
+        match open_user(id).set(change).filter(users::Column::Username.is_null()).exec(&self.write()).await {
             Ok(written) if written.rows_affected > 0 => Ok(Given::Done),
             Ok(_) => Ok(Given::Refused),
             Err(error) if error::is_taken(&error) => Err(Code::UsernameTaken.into()),
@@ -86,7 +87,7 @@ impl Store {
         let change =
             users::ActiveModel { password_hash: Set(Some(new.expose().to_owned())), ..Default::default() };
         let unchanged = users::Column::PasswordHash.eq(old.expose());
-        let written = open_user(id).set(change).filter(unchanged).exec(&self.write).await;
+        let written = open_user(id).set(change).filter(unchanged).exec(&self.write()).await;
         written.map(|_| ()).map_err(error::unavailable)
     }
 
@@ -110,21 +111,21 @@ impl Store {
         if let Some(old) = old {
             update = update.filter(users::Column::PasswordHash.eq(old.expose()));
         }
-        let written = update.exec(&self.write).await.map_err(error::unavailable)?;
+        let written = update.exec(&self.write()).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
     }
 
     /// No token issued until `end` counts.
     pub async fn end_tokens(&self, id: Uuid, end: Timestamp) -> Result<()> {
         let update = open_user(id).col_expr(users::Column::TokensNotBefore, ends(end));
-        update.exec(&self.write).await.map(|_| ()).map_err(error::unavailable)
+        update.exec(&self.write()).await.map(|_| ()).map_err(error::unavailable)
     }
 
     /// Another level. False if they have closed their account.
     pub async fn set_level(&self, id: Uuid, level: i16, now: Timestamp) -> Result<bool> {
         let now = now.as_millisecond();
         let change = users::ActiveModel { level: Set(level), updated_at: Set(now), ..Default::default() };
-        let written = open_user(id).set(change).exec(&self.write).await.map_err(error::unavailable)?;
+        let written = open_user(id).set(change).exec(&self.write()).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
     }
 
@@ -140,7 +141,7 @@ impl Store {
         if disabled {
             update = update.col_expr(users::Column::TokensNotBefore, ends(now));
         }
-        let written = update.exec(&self.write).await.map_err(error::unavailable)?;
+        let written = update.exec(&self.write()).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
     }
 }

@@ -36,7 +36,7 @@ impl Store {
     /// What stands at each of `marks`, in their order.
     pub async fn counts(&self, marks: &[Mark]) -> Result<Vec<Count>> {
         let found = attempts::Entity::find().filter(attempts::Column::Mark.is_in(marks.to_vec()));
-        Ok(in_order(marks, &found.all(&self.read).await.map_err(error::unavailable)?))
+        Ok(in_order(marks, &found.all(&self.read()).await.map_err(error::unavailable)?))
     }
 
     /// Makes of what stands at each of `marks` what `change` says, and gives what stood there; if it says an error, nothing
@@ -54,7 +54,7 @@ impl Store {
         marks: &[Mark],
         change: &impl Fn(&[Count]) -> std::result::Result<Vec<Count>, E>,
     ) -> std::result::Result<std::result::Result<Vec<Count>, E>, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         let before = locked(&transaction, marks).await?;
         let after = match change(&before) {
             Ok(after) => after,
@@ -87,7 +87,7 @@ impl Store {
             .filter(expired.clone())
             .limit(MOST)
             .into_tuple()
-            .all(&self.read)
+            .all(&self.read())
             .await
             .map_err(error::unavailable)?;
         if gone.is_empty() {
@@ -95,7 +95,7 @@ impl Store {
         }
         // Still expired: somebody may have come back meanwhile.
         let delete = attempts::Entity::delete_many().filter(C::Mark.is_in(gone)).filter(expired);
-        delete.exec(&self.write).await.map(|_| ()).map_err(error::unavailable)
+        delete.exec(&self.write()).await.map(|_| ()).map_err(error::unavailable)
     }
 }
 

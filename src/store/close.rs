@@ -18,7 +18,7 @@ impl Store {
     }
 
     async fn try_close(&self, id: Uuid, now: Timestamp) -> std::result::Result<(), DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         // The user first, as a login does: two that take the rows in one order never wait for each other.
         users::Entity::update_many()
             .set(erased(now))

@@ -9,35 +9,39 @@ use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr};
 
 use tokio::time::timeout;
 
-use super::{Store, lanes};
+use super::lanes;
+use super::pools::{Pools, Pulse};
 use crate::config;
 
 /// Reading SQLite connections; they never wait for the writer.
 const SQLITE_READERS: u32 = 4;
 
-impl Store {
+impl Pools {
     /// Connects; on SQLite the file must be migrated or about to be.
-    pub async fn connect(config: &config::Database) -> Result<Self, DbErr> {
+    pub(super) async fn connect(config: &config::Database) -> Result<Self, DbErr> {
+        let pulses = [Pulse::new(), Pulse::new()];
+        let [pulse, batches_pulse] = &pulses;
         let url = config.address.expose();
         if let Some(file) = sqlite_file(url) {
             make_private(&file)?;
             // One writer: with more, they wait for each other inside SQLite and end in "database is locked".
-            let write = Database::connect(options(config, 1, For::All)).await?;
-            let mut readers = options(config, SQLITE_READERS, For::All);
+            let write = Database::connect(options(config, 1, For::All, pulse)).await?;
+            let mut readers = options(config, SQLITE_READERS, For::All, pulse);
             readers.map_sqlx_sqlite_opts(move |sqlite| durable(sqlite.filename(&file)).read_only(true));
-            return Ok(Self::over(write.clone(), Database::connect(readers).await?, write));
+            let read = Database::connect(readers).await?;
+            return Ok(Self { read, batches: write.clone(), write, pulses });
         }
         // Of the eight that are the default, four are for logins on PostgreSQL and six on MySQL.
         let backend = if url.starts_with("postgres") { DbBackend::Postgres } else { DbBackend::MySql };
         let most = if backend == DbBackend::Postgres { 2 * lanes(backend) } else { lanes(backend) };
         let batches = config.max_connections.saturating_sub(2).clamp(1, most);
         let rest = config.max_connections.saturating_sub(batches);
-        let batches = Database::connect(options(config, batches, For::Batches)).await?;
+        let batches = Database::connect(options(config, batches, For::Batches, batches_pulse)).await?;
         let pool = match rest {
             0 => batches.clone(),
-            rest => Database::connect(options(config, rest, For::All)).await?,
+            rest => Database::connect(options(config, rest, For::All, pulse)).await?,
         };
-        Ok(Self::over(pool.clone(), pool, batches))
+        Ok(Self { write: pool.clone(), read: pool, batches, pulses })
     }
 }
 
@@ -46,7 +50,7 @@ pub async fn lone_connection(config: &config::Database) -> Result<DatabaseConnec
     if let Some(file) = sqlite_file(config.address.expose()) {
         make_private(&file)?;
     }
-    let mut options = options(config, 1, For::Migrating);
+    let mut options = options(config, 1, For::Migrating, &Pulse::new());
     options.min_connections(1).idle_timeout(None::<Duration>).max_lifetime(None::<Duration>);
     // A migration takes what it takes.
     options.map_sqlx_postgres_opts(|postgres| postgres.application_name("wxgate migrate"));
@@ -94,7 +98,8 @@ impl For {
 /// A connection that stood idle so long is asked whether it still is one: after an outage it may not be.
 const IDLE: Duration = Duration::from_secs(1);
 
-fn options(config: &config::Database, connections: u32, purpose: For) -> ConnectOptions {
+fn options(config: &config::Database, connections: u32, purpose: For, pulse: &Pulse) -> ConnectOptions {
+    let (postgres_pulse, mysql_pulse) = (pulse.clone(), pulse.clone());
     let mut options = ConnectOptions::new(config.address.expose());
     if let Some(file) = sqlite_file(config.address.expose()) {
         // The path by itself: inside a URL, a % or # in a folder's name would mean something else.
@@ -128,21 +133,24 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
             let plans = plans.into_iter().filter(|_| purpose == For::Batches);
             postgres.application_name("wxgate").options(bounds.into_iter().chain(plans))
         })
-        .map_sqlx_postgres_pool_opts(move |pool| match purpose {
-            For::Batches => pool.after_release(|connection, _| {
-                Box::pin(in_time(async move {
-                    // A ROLLBACK where nothing is open would be a warning in the server's log, for each batch.
-                    let sql = "SELECT transaction_timestamp() = statement_timestamp()";
-                    connection.fetch_one(sql).await?.try_get(0)
-                }))
-            }),
-            For::All => pool.after_release(|connection, _| {
-                Box::pin(in_time(async move {
-                    connection.ping().await?;
-                    Ok(!connection.is_in_transaction())
-                }))
-            }),
-            For::Migrating => pool,
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let pulse = postgres_pulse.clone();
+            match purpose {
+                For::Batches => pool.after_release(move |connection, _| {
+                    Box::pin(in_time(pulse.clone(), async move {
+                        // A ROLLBACK where nothing is open would be a warning in the server's log, for each batch.
+                        let sql = "SELECT transaction_timestamp() = statement_timestamp()";
+                        connection.fetch_one(sql).await?.try_get(0)
+                    }))
+                }),
+                For::All => pool.after_release(move |connection, _| {
+                    Box::pin(in_time(pulse.clone(), async move {
+                        connection.ping().await?;
+                        Ok(!connection.is_in_transaction())
+                    }))
+                }),
+                For::Migrating => pool,
+            }
         })
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| {
@@ -156,9 +164,12 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
             })
         })
         .map_sqlx_mysql_pool_opts(move |pool| {
+            let pulse = mysql_pulse.clone();
             let pool = match purpose {
-                For::All | For::Batches => pool.after_release(|connection, _| {
-                    Box::pin(in_time(async move { connection.execute("ROLLBACK").await.map(|_| true) }))
+                For::All | For::Batches => pool.after_release(move |connection, _| {
+                    Box::pin(in_time(pulse.clone(), async move {
+                        connection.execute("ROLLBACK").await.map(|_| true)
+                    }))
                 }),
                 For::Migrating => pool,
             };
@@ -177,8 +188,15 @@ fn options(config: &config::Database, connections: u32, purpose: For) -> Connect
 }
 
 /// An error has the connection closed without another word to it.
-async fn in_time(look: impl Future<Output = Result<bool, SqlxError>>) -> Result<bool, SqlxError> {
-    timeout(LOOK, look).await.unwrap_or(Err(SqlxError::PoolTimedOut))
+async fn in_time(
+    pulse: Pulse,
+    look: impl Future<Output = Result<bool, SqlxError>>,
+) -> Result<bool, SqlxError> {
+    let looked = timeout(LOOK, look).await.unwrap_or(Err(SqlxError::PoolTimedOut));
+    if looked.is_ok() {
+        pulse.beat();
+    }
+    looked
 }
 
 /// A token is answered only after its login is on the disk: WAL, and an fsync at each commit.

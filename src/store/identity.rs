@@ -65,7 +65,7 @@ impl Store {
             .filter(identities::Column::Appid.eq(app))
             .apply_if(id, |query, id| query.filter(identities::Column::Id.eq(id)))
             .order_by_desc(identities::Column::LastLoginAt)
-            .one(&self.read)
+            .one(&self.read())
             .await
             .map_err(error::unavailable)?;
         Ok(row.map(Identity::from_row))
@@ -76,7 +76,7 @@ impl Store {
         let rows = identities::Entity::find()
             .filter(identities::Column::UserId.eq(user))
             .order_by_asc(identities::Column::Appid)
-            .all(&self.read)
+            .all(&self.read())
             .await
             .map_err(error::unavailable)?;
         let came = rows.into_iter().map(|row| Came {
@@ -97,7 +97,7 @@ impl Store {
             .filter(identities::Column::Appid.eq(app))
             .filter(identities::Column::Openid.eq(openid.expose()))
             .into_tuple()
-            .one(&self.read)
+            .one(&self.read())
             .await
             .map_err(error::unavailable)
     }
@@ -107,7 +107,7 @@ impl Store {
         let row = identities::Entity::find()
             .filter(identities::Column::Appid.eq(app))
             .filter(identities::Column::Openid.eq(openid.expose()))
-            .one(&self.read)
+            .one(&self.read())
             .await
             .map_err(error::unavailable)?;
         Ok(row.map(Identity::from_row))
@@ -131,7 +131,7 @@ impl Store {
             .col_expr(C::SessionKeyAt, Expr::value(now.as_millisecond()))
             .filter(C::Id.eq(old.id))
             .filter(C::SessionKeyTag.eq(old.session_key_tag.clone()))
-            .exec(&self.write)
+            .exec(&self.write())
             .await
             .map(|_| ())
             .map_err(error::unavailable)

@@ -79,7 +79,7 @@ pub enum Imported<E> {
 impl Store {
     /// How far this file has come; none if it was never begun.
     pub async fn find_import(&self, source: &Source) -> Result<Option<Import>> {
-        let row = imports::Entity::find_by_id(source.to_vec()).one(&self.read).await;
+        let row = imports::Entity::find_by_id(source.to_vec()).one(&self.read()).await;
         let count = |number: i64| u64::try_from(number).unwrap_or(0);
         Ok(row.map_err(error::unavailable)?.map(|row| Import {
             records: count(row.records),
@@ -105,7 +105,7 @@ impl Store {
         if again {
             insert = insert.on_conflict(OnConflict::column(C::Source).update_columns(all).to_owned());
         }
-        match insert.exec_without_returning(&self.write).await {
+        match insert.exec_without_returning(&self.write()).await {
             Ok(_) => Ok(true),
             Err(error) if error::is_taken(&error) => Ok(false),
             Err(error) => Err(error::unavailable(error)),
@@ -134,7 +134,7 @@ impl Store {
         batch: &Batch<'_>,
         ready: &impl Fn(&[usize]) -> std::result::Result<(), E>,
     ) -> std::result::Result<Option<Imported<E>>, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         if self.backend() == DbBackend::Postgres {
             // It plans the look for names once, on a table that it takes for empty, and would go on reading all of it
             // when there are a hundred thousand rows (measured: 30 s to 77 s for those, with this 3 s).

@@ -129,7 +129,7 @@ impl Store {
             .filter(C::Appid.eq(login.app))
             .filter(C::Openid.eq(login.openid.expose()))
             .filter(C::UserId.eq(closed))
-            .exec(&self.write)
+            .exec(&self.write())
             .await
             .map(|_| ())
             .map_err(error::unavailable)
@@ -137,14 +137,14 @@ impl Store {
 
     /// Updates the identity, if there is one, and reads its user.
     async fn returning_login(&self, login: &Login<'_>) -> std::result::Result<Option<(User, Uuid)>, DbErr> {
-        Ok(batch::touch_each_once(&self.write, &[&touch(login)]).await?.remove(&0))
+        Ok(batch::touch_each_once(&self.write(), &[&touch(login)]).await?.remove(&0))
     }
 
     /// Makes user and identity together, or finds that somebody was faster.
     async fn first_login(&self, login: &Login<'_>) -> std::result::Result<First, DbErr> {
         let row = new_user(login);
         let made = User::from_row(row.clone(), Some(login.at.as_millisecond()));
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         let users =
             users::Entity::insert(users::ActiveModel::from(row)).exec_without_returning(&transaction).await;
         if let Err(error) = users {
@@ -167,7 +167,7 @@ impl Store {
         let Some(unionid) = login.unionid else { return Ok(First::Lost) };
         let owner = users::Entity::find()
             .filter(users::Column::Unionid.eq(unionid.expose()))
-            .one(&self.write)
+            .one(&self.write())
             .await?;
         let Some(owner) = owner else { return Ok(First::Lost) };
         if owner.status == Status::Closed.number() {
@@ -178,7 +178,7 @@ impl Store {
                 .set(change)
                 .filter(users::Column::Id.eq(owner.id))
                 .filter(closed)
-                .exec(&self.write)
+                .exec(&self.write())
                 .await?;
             return Ok(First::Lost);
         }
@@ -187,11 +187,11 @@ impl Store {
             .filter(identities::Column::UserId.eq(owner.id))
             .filter(identities::Column::Appid.eq(login.app))
             .order_by_desc(identities::Column::Slot)
-            .one(&self.write)
+            .one(&self.write())
             .await?;
         let slot = last.map_or(0, |identity| identity.slot.saturating_add(1));
         let identity = identities::Entity::insert(new_identity(login, owner.id, slot, 0));
-        match identity.exec_without_returning(&self.write).await {
+        match identity.exec_without_returning(&self.write()).await {
             Ok(_) => {}
             Err(error) if error::is_taken(&error) => {}
             Err(error) => return Err(error),

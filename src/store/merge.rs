@@ -75,7 +75,7 @@ impl Store {
     }
 
     async fn try_merge(&self, merge: &Merge) -> std::result::Result<Merged, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         let merged = merge_in(&transaction, merge).await?;
         match merged {
             Merged::Done => transaction.commit().await?,

@@ -19,7 +19,7 @@ impl Store {
             updated_at: Set(now.as_millisecond()),
             ..Default::default()
         };
-        match open_user(id).set(change).exec(&self.write).await {
+        match open_user(id).set(change).exec(&self.write()).await {
             Ok(written) => Ok(written.rows_affected > 0),
             Err(error) if error::is_taken(&error) => Err(Code::PhoneTaken.into()),
             Err(error) => Err(error::unavailable(error)),
@@ -33,7 +33,7 @@ impl Store {
             .column(users::Column::Id)
             .filter(users::Column::PhoneIndex.eq(index.to_vec()))
             .into_tuple()
-            .one(&self.read)
+            .one(&self.read())
             .await
             .map_err(error::unavailable)
     }

@@ -20,7 +20,7 @@ impl Store {
             .order_by_asc(C::TokensNotBefore)
             .order_by_asc(C::Id)
             .into_tuple()
-            .all(&self.read)
+            .all(&self.read())
             .await
             .map_err(error::unavailable)?;
         Ok(rows.into_iter().map(|(id, end)| (id, instant(end))).collect())

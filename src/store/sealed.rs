@@ -102,7 +102,7 @@ impl Store {
 
     /// By an index alone: SeaORM's own count wraps the whole row in a subquery.
     async fn count<E: EntityTrait>(&self, id: E::Column) -> std::result::Result<u64, DbErr> {
-        let count = E::find().select_only().expr(id.count()).into_tuple::<i64>().one(&self.read).await?;
+        let count = E::find().select_only().expr(id.count()).into_tuple::<i64>().one(&self.read()).await?;
         Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
@@ -125,7 +125,7 @@ impl Store {
             .order_by_asc(C::Id)
             .limit(PAGE)
             .into_tuple()
-            .all(&self.read)
+            .all(&self.read())
             .await?;
         let next = if full(rows.len()) { rows.last().map(|row| Cursor::Identities(row.0)) } else { None };
         let count = rows.len() as u64;
@@ -152,7 +152,7 @@ impl Store {
             .order_by_asc(C::Id)
             .limit(PAGE)
             .into_tuple()
-            .all(&self.read)
+            .all(&self.read())
             .await?;
         let next = if full(rows.len()) { rows.last().map(|row| Cursor::Users(row.0)) } else { None };
         let count = rows.len() as u64;
@@ -171,7 +171,7 @@ impl Store {
         }
         error::in_rounds(async || match self.backend() {
             DbBackend::Sqlite => self.put_each(column, resealed).await,
-            backend => Ok(self.write.execute_raw(put(backend, column, resealed)).await?.rows_affected()),
+            backend => Ok(self.write().execute_raw(put(backend, column, resealed)).await?.rows_affected()),
         })
         .await
     }
@@ -181,7 +181,7 @@ impl Store {
     async fn put_each(&self, column: SealedColumn, resealed: &[Resealed]) -> std::result::Result<u64, DbErr> {
         let (table, column) = column.name();
         let sql = format!("UPDATE {table} SET {column} = ? WHERE id = ? AND {column} = ?");
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         let mut put = 0;
         for Resealed { id, old, new } in resealed {
             let values = [new.as_bytes().to_vec().into(), Value::from(*id), old.as_bytes().to_vec().into()];

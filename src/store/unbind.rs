@@ -34,7 +34,7 @@ impl Store {
     }
 
     async fn try_unbind(&self, unbind: &Unbind) -> std::result::Result<Option<User>, DbErr> {
-        let transaction = self.write.begin().await?;
+        let transaction = self.write().begin().await?;
         let user = unbind_in(&transaction, unbind).await?;
         match user {
             Some(_) => transaction.commit().await?,

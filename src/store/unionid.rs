@@ -31,13 +31,13 @@ impl Store {
             ..Default::default()
         };
         let unclaimed = open_user(id).set(change).filter(C::Unionid.is_null());
-        match unclaimed.exec(&self.write).await {
+        match unclaimed.exec(&self.write()).await {
             Ok(_) => {}
             Err(error) if error::is_taken(&error) => {}
             Err(error) => return Err(error::unavailable(error)),
         }
         let owner = users::Entity::find().select_only().column(C::Id).filter(C::Unionid.eq(unionid.expose()));
-        let owner: Option<Uuid> = owner.into_tuple().one(&self.write).await.map_err(error::unavailable)?;
+        let owner: Option<Uuid> = owner.into_tuple().one(&self.write()).await.map_err(error::unavailable)?;
         Ok(match owner {
             Some(owner) if owner == id => Claimed::Ours,
             Some(owner) => Claimed::Anothers(owner),

@@ -149,7 +149,7 @@ impl Store {
              WHERE i.user_id = u.id AND i.appid = {first}) AS last_login_at FROM users u WHERE u.{column} = {second}"
         );
         let statement = Statement::from_sql_and_values(backend, sql, [app.into(), value]);
-        let row = sea_orm::ConnectionTrait::query_one_raw(&self.read, statement)
+        let row = sea_orm::ConnectionTrait::query_one_raw(&self.read(), statement)
             .await
             .map_err(error::unavailable)?;
         row.map(|row| Ok((users::Model::from_query_result(&row, "")?, row.try_get("", "last_login_at")?)))
@@ -182,7 +182,7 @@ impl Store {
         if old.gender == new.gender {
             change.gender = NotSet;
         }
-        let written = open_user(id).set(change).exec(&self.write).await.map_err(error::unavailable)?;
+        let written = open_user(id).set(change).exec(&self.write()).await.map_err(error::unavailable)?;
         Ok(written.rows_affected > 0)
     }
 }

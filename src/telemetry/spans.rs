@@ -62,19 +62,42 @@ pub fn answered(span: &Span, method: &str, route: &str, status: u16, code: Optio
     }
 }
 
-/// A request to WeChat.
-pub fn wechat(method: &str, path: &'static str) -> Span {
-    tracing::info_span!(
-        target: TARGET, "WeChat", otel.kind = "client", otel.name = %format_args!("{method} {path}"), otel.status_code = Empty,
-        http.request.method = method, url.template = path, wechat.answer = Empty,
-    )
+/// A request to WeChat. Where it is dropped without an answer, it was given up because its time was over.
+pub struct Asked {
+    /// What is done for it is done within.
+    pub span: Span,
+    answered: bool,
 }
 
-/// What WeChat answered: `0`, its errcode, or why there was no answer.
-pub fn wechat_answered(span: &Span, answer: &str) {
-    span.record("wechat.answer", answer);
-    if answer != "0" {
-        span.record("otel.status_code", "ERROR");
+/// A request to WeChat.
+pub fn wechat(method: &str, path: &'static str) -> Asked {
+    let span = tracing::info_span!(
+        target: TARGET, "WeChat", otel.kind = "client", otel.name = %format_args!("{method} {path}"), otel.status_code = Empty,
+        http.request.method = method, url.template = path, wechat.answer = Empty,
+    );
+    Asked { span, answered: false }
+}
+
+impl Asked {
+    /// What WeChat answered: `0`, its errcode, or why there was no answer.
+    pub fn answered(mut self, answer: &str) {
+        self.record(answer);
+    }
+
+    fn record(&mut self, answer: &str) {
+        self.answered = true;
+        self.span.record("wechat.answer", answer);
+        if answer != "0" {
+            self.span.record("otel.status_code", "ERROR");
+        }
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.record("timeout");
+        }
     }
 }
 

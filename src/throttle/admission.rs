@@ -4,10 +4,11 @@
 //! log in. Refusing costs a hundredth of serving.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::adaptive::Adaptive;
+use super::seldom::Seldom;
 use crate::config;
 use crate::error::{Code, Error, Result};
 use crate::telemetry::{self, elsewhere};
@@ -45,12 +46,9 @@ impl Class {
 pub struct Admission {
     classes: [Arc<Places>; 4],
     began: Instant,
-    /// When it was last said that somebody found no place, in seconds.
-    said: AtomicU64,
+    /// That somebody found no place.
+    said: Seldom,
 }
-
-/// So many seconds between one such line and the next.
-const SAID: u64 = 60;
 
 #[derive(Debug)]
 struct Places {
@@ -82,7 +80,7 @@ impl Admission {
             };
             Arc::new(Places { class, under_way: AtomicUsize::new(0), adaptive })
         };
-        Self { classes: Class::ALL.map(places), began: now(), said: AtomicU64::new(0) }
+        Self { classes: Class::ALL.map(places), began: now(), said: Seldom::default() }
     }
 
     fn places(&self, class: Class) -> &Arc<Places> {
@@ -112,11 +110,7 @@ impl Admission {
 
     /// Once in a while, rather than for each.
     fn say(&self, class: Class) {
-        let second = self.began.elapsed().as_secs().saturating_add(SAID);
-        let said = self.said.load(Ordering::Relaxed);
-        if second.saturating_sub(said) >= SAID
-            && self.said.compare_exchange(said, second, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-        {
+        if self.said.is_due() {
             let (under_way, most) = self.under_way(class);
             tracing::warn!(
                 class = class.as_str(),

@@ -145,8 +145,8 @@ impl Client {
         let _place = self.places.acquire().await.map_err(|_| Code::Internal)?;
         let under_way = self.health.call(call.path);
         let method = if call.body.is_some() { "POST" } else { "GET" };
-        let span = spans::wechat(method, call.path);
-        let answered = ask(request).instrument(span.clone()).await.and_then(|body| read(&body));
+        let asked = spans::wechat(method, call.path);
+        let answered = ask(request).instrument(asked.span.clone()).await.and_then(|body| read(&body));
         self.breaker.settle(answered.is_ok(), self.clock.now());
         let kind = match &answered {
             Ok(Ok(_)) => "0".into(),
@@ -154,7 +154,7 @@ impl Client {
             Err(silent) => silent.kind.clone(),
         };
         telemetry::wechat_answered(call.path, &kind);
-        spans::wechat_answered(&span, &kind);
+        asked.answered(&kind);
         let reply = answered.map_err(|silent| unavailable(silent.cause));
         under_way.end(&reply);
         reply

@@ -7,6 +7,7 @@
 mod floods;
 mod gateway;
 mod headers;
+mod http2;
 mod names;
 mod slow;
 mod smuggling;

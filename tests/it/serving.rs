@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::world::process::{Process, run};
-use crate::world::{APP, APP_SECRET, Kind, World};
+use crate::world::{APP, APP_SECRET, Kind, World, certify};
 
 const PORTS: [(&str, &str); 4] = [
     ("WXGATE_HTTP__LISTEN", "127.0.0.1:0"),
@@ -34,29 +34,6 @@ fn serve(folder: &Path, more: &[(&str, &str)]) -> (Process, String, String) {
     };
     let (public, internal) = (address("public side"), address("internal side"));
     (serve, public, internal)
-}
-
-/// A certificate of its own for this name, as `tls/fullchain.pem` and `tls/privkey.pem`.
-fn certify(folder: &Path, name: &str) {
-    std::fs::create_dir_all(folder.join("tls")).unwrap();
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-            "-nodes",
-            "-days",
-            "2",
-        ])
-        .args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"])
-        .args(["-keyout", "privkey.pem", "-out", "fullchain.pem"])
-        .current_dir(folder.join("tls"))
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{made:?}");
 }
 
 /// Whose certificate is shown at this address.

@@ -1,6 +1,7 @@
 //! A world to test in: a gateway on a database of its own, a simulated WeChat, a clock, and words to ask with.
 
 pub(crate) mod answer;
+pub(crate) mod certificate;
 pub(crate) mod database;
 pub(crate) mod forge;
 pub(crate) mod keys;
@@ -27,6 +28,7 @@ use wxgate::secret::Password;
 use wxgate::wechat::simulator::{self, SimApp, Simulator};
 
 pub(crate) use answer::Answer;
+pub(crate) use certificate::certify;
 pub(crate) use database::{Database, Kind};
 
 /// The default app of every world; the second one is bound to the same Open Platform account.

@@ -27,7 +27,11 @@ pub(super) struct Gateway {
 impl Gateway {
     /// With these lines of configuration on top of a test's own.
     pub(super) async fn start(toml: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), toml).await
+    }
+
+    /// The same where the folder has something in it already.
+    pub(super) async fn start_in(folder: tempfile::TempDir, toml: &str) -> Self {
         let wechat = start_wechat(Arc::new(SystemClock)).await;
         let database = Database::fresh(Kind::Sqlite).await;
         let text = format!("{}\n{toml}\n", preset(&folder, &database, &wechat));
@@ -71,6 +75,11 @@ impl Gateway {
     /// It serves on; then it is asked to end, and gives all that it printed.
     pub(super) fn end(self) -> String {
         self.login();
+        self.finish()
+    }
+
+    /// The same where the caller has seen that it serves on.
+    pub(super) fn finish(self) -> String {
         let (status, printed) = self.process.end();
         assert!(status.success(), "{printed}");
         let slow = |line: &&str| line.contains("request_timeout");

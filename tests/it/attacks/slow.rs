@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use super::gateway::{Gateway, get};
+use crate::world::certify;
 
 /// Short, so that a test needn't wait long.
 const LIMITS: &str = "http.request_timeout = \"700ms\"\nwechat.timeout = \"500ms\"";
@@ -91,5 +92,53 @@ async fn connections_that_say_nothing_keep_nobody_out_for_longer_than_the_timeou
     assert!(told > 0);
     gateway.login();
     drop(held);
+    gateway.end();
+}
+
+/// The first record of a TLS handshake, RFC 8446 §5.1, that announces more than comes.
+const HELLO: &[u8] = &[22, 3, 1, 0, 200, 1, 0, 0, 196, 3, 3];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_handshake_byte_by_byte_and_one_that_stops_are_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    certify(folder.path(), "gateway");
+    let tls = "http.tls_certificate_file = \"tls/fullchain.pem\"\nhttp.tls_key_file = \"tls/privkey.pem\"";
+    let limits = format!("{LIMITS}\nhttp.header_timeout = \"500ms\"\n{tls}");
+    let gateway = Gateway::start_in(folder, &limits).await;
+    for first in [&b""[..], HELLO] {
+        let mut stream = TcpStream::connect(gateway.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        stream.write_all(first).unwrap();
+        let mut some = [0; 4096];
+        // A minute's worth.
+        let trickled =
+            (0..3_000).any(|_| stream.write_all(&[0]).is_err() || matches!(stream.read(&mut some), Ok(0)));
+        let mut stream = TcpStream::connect(gateway.address).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        stream.write_all(first).unwrap();
+        let ended = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        let waits = matches!(ended, Err(ErrorKind::WouldBlock | ErrorKind::TimedOut));
+        assert!(trickled && !waits, "{first:?}");
+    }
+    let keys = std::process::Command::new("curl")
+        .args(["-sfk", &format!("https://{}/.well-known/jwks.json", gateway.address)])
+        .output()
+        .unwrap();
+    assert!(keys.status.success(), "{keys:?}");
+    gateway.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_used_again_and_again_outlives_the_idle_timeout() {
+    let gateway = Gateway::start("http.idle_timeout = \"500ms\"").await;
+    let mut stream = TcpStream::connect(gateway.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let ask = b"GET /v1/revocations?x HTTP/1.1\r\nHost: gateway\r\n\r\n";
+    let begun = tokio::time::Instant::now();
+    let mut some = [0; 4096];
+    while begun.elapsed() < Duration::from_secs(3) {
+        stream.write_all(ask).unwrap();
+        assert!(stream.read(&mut some).unwrap() > 0, "it was ended after {:?}", begun.elapsed());
+    }
     gateway.end();
 }

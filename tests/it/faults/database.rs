@@ -159,6 +159,15 @@ async fn a_postgres_that_moved_is_found_again_although_the_old_connections_never
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_pool_whose_places_are_all_lost_as_they_were_released_is_made_anew() {
+    let mut server = Server::start(Kind::Postgres).await;
+    let (home, wire) = by_wire(Kind::Postgres, &server).await;
+    // One for batches, and one for all else.
+    let home = home.set("database.max_connections", "2");
+    through(&mut server, home, async |_| wire.silence_in_a_release().await, async |_| wire.heal()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mariadb_that_moved_is_found_again_although_the_old_connections_never_end() {
     silent_connections(Kind::MariaDb).await;
 }

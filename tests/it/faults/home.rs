@@ -8,7 +8,6 @@ use serde_json::Value;
 use wxgate::clock::SystemClock;
 use wxgate::wechat::simulator::Simulator;
 
-use super::soon;
 use crate::world::process::{self, Process};
 use crate::world::{Answer, Database, preset, start_wechat};
 
@@ -124,7 +123,18 @@ impl Replica {
 
     /// Waits until it says that it is ready.
     pub(super) async fn until_ready(&self) {
-        soon("ready", async || self.health().await == (200, 200)).await;
+        let ready = async || self.health().await == (200, 200);
+        let waits = async {
+            while !ready().await {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(super::SOON, waits).await.is_err() {
+            let said = self.process.said();
+            let loud = said.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\""));
+            let last: Vec<&str> = loud.rev().take(40).collect();
+            panic!("not ready within a minute; its last words:\n{}", last.join("\n"));
+        }
     }
 
     /// What this token comes to at `/v1/me`.

@@ -1,4 +1,4 @@
-//! Two replicas on one PostgreSQL behind nginx, by its file in examples/: each is ended and started anew, and the signing key
+//! Two replicas on one PostgreSQL behind nginx, by its files in examples/ and in deploy/: each is ended and started anew, and the signing key
 //! rotates, under a load. No login fails, and no token is refused.
 
 use std::path::Path;
@@ -16,16 +16,41 @@ use crate::proxies::stage::{found, nginx_main};
 use crate::world::process::Process;
 use crate::world::{Answer, Database, Kind, forge, keys};
 
-/// nginx by examples/nginx/replicas.conf, its addresses replaced.
-fn nginx(folder: &Path, replicas: [u16; 2], place: u16) -> Process {
-    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/nginx/replicas.conf");
-    let mut text = std::fs::read_to_string(example).unwrap();
-    for (from, to) in
-        [("127.0.0.1:8080", replicas[0]), ("127.0.0.1:8081", replicas[1]), ("127.0.0.1:8000", place)]
-    {
+/// A site of ours: its file, and how it calls the two replicas and where it listens.
+struct Site {
+    file: &'static str,
+    replicas: [&'static str; 2],
+    listens: &'static str,
+}
+
+const EXAMPLE: Site = Site {
+    file: "examples/nginx/replicas.conf",
+    replicas: ["server 127.0.0.1:8080", "server 127.0.0.1:8081"],
+    listens: "listen 127.0.0.1:8000",
+};
+
+/// What the containers have; its doors are those of a machine's nginx as well.
+const DEPLOYED: Site = Site {
+    file: "deploy/docker/nginx.conf",
+    replicas: ["server 172.30.0.11:8080", "server 172.30.0.12:8080"],
+    listens: "listen 8080",
+};
+
+/// nginx by this site, its addresses replaced.
+fn nginx(site: &Site, folder: &Path, replicas: [u16; 2], place: u16) -> Process {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = std::fs::read_to_string(ours.join(site.file)).unwrap();
+    for (from, word, to) in [
+        (site.replicas[0], "server", replicas[0]),
+        (site.replicas[1], "server", replicas[1]),
+        (site.listens, "listen", place),
+    ] {
         assert!(text.contains(from), "{text}");
-        text = text.replace(from, &format!("127.0.0.1:{to}"));
+        text = text.replace(from, &format!("{word} 127.0.0.1:{to}"));
     }
+    std::fs::create_dir(folder.join("snippets")).unwrap();
+    std::fs::copy(ours.join("deploy/nginx/wxgate-doors.conf"), folder.join("snippets/wxgate-doors.conf"))
+        .unwrap();
     std::fs::write(folder.join("wxgate.conf"), text).unwrap();
     let main = folder.join("nginx.conf");
     std::fs::write(&main, nginx_main(folder)).unwrap();
@@ -58,15 +83,24 @@ fn list_second_key(home: &Home) {
     std::fs::write(&file, text.replace(first, &format!("{first}, {second}"))).unwrap();
 }
 
-/// `WXGATE_TEST_UPGRADES` has each replica started anew more often.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_are_started_anew_one_after_the_other_and_a_key_rotates_and_nobody_notices() {
+    started_anew(&EXAMPLE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_the_nginx_of_the_packages_replicas_are_started_anew_and_nobody_notices() {
+    started_anew(&DEPLOYED).await;
+}
+
+/// `WXGATE_TEST_UPGRADES` has each replica started anew more often.
+async fn started_anew(site: &Site) {
     let home = Home::on(Database::fresh(Kind::Postgres).await).await;
     let ports = [quiet_port(), quiet_port()];
     let start = |port: u16| home.start_by(&[], &[("WXGATE_HTTP__LISTEN", &format!("127.0.0.1:{port}"))]);
     let mut replicas: Vec<Replica> = ports.map(start).into();
     let (folder, place) = (tempfile::tempdir().unwrap(), quiet_port());
-    let nginx = nginx(folder.path(), ports, place);
+    let nginx = nginx(site, folder.path(), ports, place);
     let address = format!("http://127.0.0.1:{place}");
 
     let people = Arc::new(People::default());

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -21,6 +21,18 @@ struct State {
     /// How often it fell silent. Connections of before stay so for ever, as those to a machine that is gone.
     silences: watch::Sender<u64>,
     silent: watch::Sender<bool>,
+    /// It falls silent by itself in the middle of a release.
+    trap: AtomicBool,
+}
+
+/// A PostgreSQL client that only asks whether anybody is there.
+const SYNC: &[u8] = b"S\0\0\0\x04";
+
+impl State {
+    fn silence(&self) {
+        self.silent.send_replace(true);
+        self.silences.send_modify(|silences| *silences += 1);
+    }
 }
 
 impl Wire {
@@ -31,6 +43,7 @@ impl Wire {
             delay: AtomicU64::new(0),
             silences: watch::Sender::new(0),
             silent: watch::Sender::new(false),
+            trap: AtomicBool::new(false),
         });
         let shared = state.clone();
         let task = tokio::spawn(async move {
@@ -50,8 +63,15 @@ impl Wire {
 
     /// Nothing passes from now on, on no connection.
     pub(super) fn silence(&self) {
-        self.state.silent.send_replace(true);
-        self.state.silences.send_modify(|silences| *silences += 1);
+        self.state.silence();
+    }
+
+    /// The same at the worst moment: between the gateway's own look at a connection that is released, which it bounds, and
+    /// sqlx's.
+    pub(super) async fn silence_in_a_release(&self) {
+        let mut silences = self.state.silences.subscribe();
+        self.state.trap.store(true, Ordering::SeqCst);
+        silences.changed().await.unwrap();
     }
 
     /// New connections pass; those of before the silence never will.
@@ -80,8 +100,13 @@ async fn pass(client: TcpStream, port: u16, state: Arc<State>) {
         (client.into_split(), server.into_split());
     let delay = || Duration::from_millis(state.delay.load(Ordering::SeqCst));
     let pump = async |from: &mut tokio::net::tcp::OwnedReadHalf, to: &mut tokio::net::tcp::OwnedWriteHalf| {
-        let mut piece = vec![0; 64 * 1024];
+        let (mut piece, mut asked) = (vec![0; 64 * 1024], 0);
         while let Ok(length @ 1..) = from.read(&mut piece).await {
+            asked = if &piece[..length] == SYNC { asked + 1 } else { 0 };
+            if asked == 2 && state.trap.swap(false, Ordering::SeqCst) {
+                state.silence();
+                return std::future::pending().await;
+            }
             tokio::time::sleep(delay()).await;
             if to.write_all(&piece[..length]).await.is_err() {
                 return;

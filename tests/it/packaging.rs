@@ -2,6 +2,7 @@
 //! the program and against each other.
 
 mod nginx;
+mod schema;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

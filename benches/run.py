@@ -343,13 +343,21 @@ def overload(machine):
         command = [str(TARGET / "storm"), f"127.0.0.1:{server.port}", "3000", str(PEOPLE), *phases]
         return [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()]
 
-    # What it can do: the most that is done of rates that don't wait for the answers. Who asks again at once, as a load generator
-    # without a rate does, would be the overload itself. Before and after, because the machine's own speed changes.
-    rates = [int(rate) for rate in os.environ.get("RATES", "1000 1250 1500 1750 2000 2250 2500 2750 3000 3500").split()]
-    can = lambda *rates: max(found["done"] for found in storm("500:3", *(f"{rate:.0f}:5" for rate in rates))[1:])
-    before = can(*rates)
+    def can(rate):
+        """What it can do: the most that is done of rising rates that don't wait for the answers. Who asks again at once, as a load
+        generator without a rate does, would be the overload itself. Before and after, because the machine's own speed changes."""
+        storm("500:3")
+        most = 0
+        while True:
+            done = storm(f"{rate:.0f}:5")[0]["done"]
+            most = max(most, done)
+            if done < 0.9 * rate:
+                return most
+            rate *= 1.1
+
+    before = can(float(os.environ.get("RATE", "1000")))
     quiet, double, after = storm(f"{before / 2:.0f}:20", f"{before * 2:.0f}:60", f"{before / 2:.0f}:10")
-    capacity = (before + can(*(before * part for part in (0.8, 0.9, 1.0, 1.1, 1.2)))) / 2
+    capacity = (before + can(0.8 * before)) / 2
     row = {"capacity": capacity, "quiet": quiet, "double": double, "after": after, "rss": memory(server.pids(), "VmHWM"),
            "goodput": double["done"] / capacity, "times": double["p99"] / quiet["p99"],
            "recovered": next((i for i, x in enumerate(after["seconds"]) if x["later"] == 0 and x["p99"] < 1.5 * quiet["p99"]), None)}

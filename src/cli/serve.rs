@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
+use tokio::time::{MissedTickBehavior, timeout};
 
 use super::files::{warn_of_end, warn_of_loose};
 use super::keys::soon;
@@ -44,6 +45,7 @@ pub(super) async fn run(config: Config, file: Option<PathBuf>) -> Outcome {
              sign_from to tokens.verifier_cache and five minutes from now, or later"
         );
     }
+    tokio::spawn(look_after(app.clone()));
     tokio::spawn(reload::watch(app.clone(), watched, hangups));
     let drain = app.config.http.drain;
     let end = async move {
@@ -63,9 +65,23 @@ fn tell(state: &[NotifyState<'_>]) {
     }
 }
 
+/// Asks the database whether it is there, so that connections which are lost are made anew where nobody asks `/readyz`. What it
+/// says is `/readyz`'s to tell.
+async fn look_after(app: Arc<App>) {
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let _ = timeout(EVERY, app.rooms.store.ping()).await;
+    }
+}
+
+/// So often something is looked after.
+const EVERY: Duration = Duration::from_secs(5);
+
 /// Between two questions of Prometheus', which may never come.
 async fn keep_up() {
-    let mut ticks = tokio::time::interval(Duration::from_secs(5));
+    let mut ticks = tokio::time::interval(EVERY);
     loop {
         ticks.tick().await;
         telemetry::keep_up();

@@ -28,6 +28,14 @@ pub(super) fn check(config: &Config, problems: &mut Vec<Problem>) {
         "is the same as http.listen; the internal side needs an address of its own",
     );
 
+    for (key, span) in [
+        ("http.request_timeout", http.request_timeout),
+        ("http.header_timeout", http.header_timeout),
+        ("http.idle_timeout", http.idle_timeout),
+        ("http.drain", http.drain),
+    ] {
+        rule(span <= Duration::from_secs(3600), key, "must be an hour at the most");
+    }
     rule(
         (1..=1_000_000).contains(&http.max_connections),
         "http.max_connections",

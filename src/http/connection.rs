@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Sleep, sleep};
 
-use super::front::{Answer, Front};
+use super::front::{Answer, Front, Told};
 use crate::config;
 use crate::tls::Tls;
 
@@ -142,6 +142,7 @@ impl Side {
 struct Doings {
     begun: AtomicU64,
     under_way: AtomicU32,
+    told: Told,
 }
 
 /// The doors, as hyper asks them.
@@ -158,7 +159,7 @@ impl hyper::service::Service<Request<Incoming>> for Door {
 
     fn call(&self, request: Request<Incoming>) -> Answering {
         self.doings.begun.fetch_add(1, Relaxed);
-        let answer = self.front.answer(request, Some(self.peer.ip()));
+        let answer = self.front.answer(request, Some(self.peer.ip()), &self.doings.told);
         // What is answered at once is never under way.
         let doings = matches!(answer, Answer::Right(_)).then(|| self.doings.clone());
         if let Some(doings) = &doings {

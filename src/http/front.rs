@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::{Ready, ready};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,8 +52,8 @@ impl Front {
         Self { app, router: router.layer(Routed), side }
     }
 
-    /// Answers a request of `peer`'s; where nothing says whose it is there is none.
-    pub(super) fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>) -> Answer
+    /// Answers a request of `peer`'s; where nothing says whose it is there is none. `told` belongs to its connection.
+    pub(super) fn answer<B>(&self, request: Request<B>, peer: Option<IpAddr>, told: &Told) -> Answer
     where
         B: HttpBody<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
@@ -82,7 +83,19 @@ impl Front {
                         Either::Right(answer.map(Ok).boxed())
                     }
                     // Nothing of the request is kept, nor made for it.
-                    Err(refused) => Either::Right(turned_away(visit, refused, wx).map(Ok).boxed()),
+                    Err(refused) => {
+                        let answer = in_form(refused.into_response(), wx, &visit.visitor);
+                        match told.again() {
+                            None => Either::Left(ready(Ok(visit.end(answer, TURNED_AWAY)))),
+                            Some(wait) => {
+                                let held = async move {
+                                    tokio::time::sleep(wait).await;
+                                    Ok(visit.end(answer, TURNED_AWAY))
+                                };
+                                Either::Right(held.boxed())
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -140,24 +153,13 @@ impl Service<Request> for Front {
     fn call(&mut self, request: Request) -> Self::Future {
         // Served by axum's own server, a connection says whose it is this way.
         let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-        self.answer(request, peer)
+        self.answer(request, peer, &Told::default())
     }
 }
 
 /// Whether it is a path of litemall's contract.
 fn is_litemalls(path: &str) -> bool {
     path.strip_prefix(litemall::PREFIX).is_some_and(|below| below.is_empty() || below.starts_with('/'))
-}
-
-/// Tells one who wasn't let in, after a while: who asks again at once would be the overload, and a while costs us nothing and
-/// them the hurry. Many at a time, because each by itself wakes whoever reads it by itself.
-async fn turned_away(visit: Visit, refused: Error, wx: bool) -> Response {
-    static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let held = FIRST.elapsed() + HELD;
-    let round = held.as_millis().div_ceil(TOGETHER.as_millis());
-    tokio::time::sleep_until(*FIRST + TOGETHER * u32::try_from(round).unwrap_or(u32::MAX)).await;
-    let answer = in_form(refused.into_response(), wx, &visit.visitor);
-    visit.end(answer, TURNED_AWAY)
 }
 
 /// An error gets the form of the door that it goes out by.
@@ -189,11 +191,29 @@ async fn apart<T: Send + 'static>(
     }
 }
 
-/// So long whoever is turned away is held at the least before they are told.
+/// So often a connection is told that there is no place, at the most.
 const HELD: Duration = Duration::from_millis(200);
 
-/// Who was turned away in such a span is told together with the others of it.
-const TOGETHER: Duration = Duration::from_millis(20);
+/// When a connection was last told that there is no place, in milliseconds since some beginning; or will be, where it is held.
+///
+/// Whoever is turned away is told at once, which costs the least. Who asks again at once would be the overload: that one is held
+/// a while, which costs us little, and them the hurry.
+#[derive(Default)]
+pub(super) struct Told(AtomicU64);
+
+impl Told {
+    /// It is to be told now; or so long it is held before.
+    fn again(&self) -> Option<Duration> {
+        static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        let held = u64::try_from(HELD.as_millis()).unwrap_or(u64::MAX);
+        // Never 0, which is a connection that was never told.
+        let now = u64::try_from(FIRST.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let before = self.0.load(Ordering::Relaxed);
+        let wait = if before == 0 { 0 } else { before.saturating_add(held).saturating_sub(now).min(held) };
+        self.0.store(now + wait, Ordering::Relaxed);
+        (wait > 0).then(|| Duration::from_millis(wait))
+    }
+}
 
 /// So long work goes on that nobody waits for. Whatever is asked has answered by its own bounds then, or is gone, and its
 /// connection with it, which is looked at before another uses it.

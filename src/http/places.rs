@@ -47,13 +47,15 @@ pub(super) struct Place {
 impl Places {
     /// For who comes from outside.
     pub(super) fn public(config: &Config) -> Self {
+        let (most, share) = (config.http.max_connections, config.overload.connections_per_address);
         let shares = Shares {
-            most: config.overload.connections_per_address,
+            // Whatever is set, somebody else finds a place.
+            most: share.min(most / 2).max(1),
             trusted: config.http.trusted_proxies.clone(),
             taken: Mutex::default(),
             exceeded: Seldom::default(),
         };
-        Self { shares: Some(shares), ..Self::of(config.http.max_connections) }
+        Self { shares: Some(shares), ..Self::of(most) }
     }
 
     /// For those who belong to us.
@@ -71,10 +73,7 @@ impl Places {
         let Ok(place) = self.free.clone().try_acquire_owned() else {
             telemetry::shed("connection");
             if self.full.is_due() {
-                tracing::warn!(
-                    most = self.most,
-                    "more connections than http.max_connections: who comes is told to come again (wxgate_shed_total)"
-                );
+                self.say_full();
             }
             return None;
         };
@@ -86,6 +85,21 @@ impl Places {
             telemetry::connections(true);
         }
         Some(Place { places: self.clone(), whose, _place: place })
+    }
+
+    fn say_full(&self) {
+        let most = self.most;
+        if self.shares.is_some() {
+            tracing::warn!(
+                most,
+                "more connections than http.max_connections: who comes is told to come again (wxgate_shed_total)"
+            );
+        } else {
+            tracing::warn!(
+                most,
+                "more connections than the internal side has places for: which service keeps so many open?"
+            );
+        }
     }
 
     /// Waits until every place is free.

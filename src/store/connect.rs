@@ -41,6 +41,8 @@ impl Pools {
             0 => batches.clone(),
             rest => Database::connect(options(config, rest, For::All, pulse)).await?,
         };
+        // One pool has one pulse.
+        let pulses = if rest == 0 { [batches_pulse.clone(), batches_pulse.clone()] } else { pulses };
         Ok(Self { write: pool.clone(), read: pool, batches, pulses })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use sea_orm::{DatabaseConnection, DbErr};
+use sea_orm::{DatabaseConnection, DbBackend, DbErr};
 use tokio::time::{Instant, timeout};
 
 use super::describe;
@@ -20,6 +20,9 @@ const LOST: Duration = Duration::from_secs(15);
 
 /// So long making new ones may take.
 const MAKING: Duration = Duration::from_secs(10);
+
+/// So long those of before may take to say that they are there after all.
+const ANSWERING: Duration = Duration::from_secs(2);
 
 /// So long connections may take to close.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -48,6 +51,7 @@ pub(super) struct Connections {
     /// Since when every look has failed.
     failing: Mutex<Option<Instant>>,
     renewing: AtomicBool,
+    closed: AtomicBool,
 }
 
 impl Pulse {
@@ -73,15 +77,21 @@ fn seconds() -> u64 {
 }
 
 impl Pools {
+    async fn ping(&self) -> Result<(), DbErr> {
+        self.write.ping().await?;
+        // Logins have connections of their own.
+        self.batches.ping().await
+    }
+
     /// Waits for what is under way, but not for a database that says nothing. What came of it, by pool.
-    async fn close(&self) -> Vec<Result<(), Option<DbErr>>> {
+    async fn close(&self) -> [Result<(), Option<DbErr>>; 3] {
         let close = async |connection: &DatabaseConnection| {
             let closed = timeout(CLOSING, connection.clone().close()).await;
             closed.map_err(|_| None).and_then(|closed| closed.map_err(Some))
         };
         let (read, write, batches) =
             tokio::join!(close(&self.read), close(&self.write), close(&self.batches));
-        vec![read, write, batches]
+        [read, write, batches]
     }
 }
 
@@ -93,6 +103,7 @@ impl Connections {
             source: source.clone(),
             failing: Mutex::default(),
             renewing: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -114,10 +125,7 @@ impl Connections {
     /// Whether the database answers by each pool. Where it hasn't for long, others are made meanwhile.
     pub(super) async fn ping(self: &Arc<Self>) -> Result<(), DbErr> {
         self.renew_the_lost();
-        let pools = self.pools.load_full();
-        pools.write.ping().await?;
-        // Logins have connections of their own.
-        pools.batches.ping().await?;
+        self.pools.load_full().ping().await?;
         *self.failing() = None;
         Ok(())
     }
@@ -125,21 +133,37 @@ impl Connections {
     /// The look that found nothing may have been dropped before it knew: what counts is the time since the first of them.
     fn renew_the_lost(self: &Arc<Self>) {
         let since = *self.failing().get_or_insert_with(Instant::now);
-        let lost = since.elapsed() >= LOST && self.pools.load().pulses.iter().any(Pulse::has_stopped);
+        let pools = self.pools.load();
+        // A file doesn't move.
+        let server = pools.write.get_database_backend() != DbBackend::Sqlite;
+        let lost = server && since.elapsed() >= LOST && pools.pulses.iter().any(Pulse::has_stopped);
         if !lost || self.renewing.swap(true, Ordering::Relaxed) {
             return;
         }
         let this = self.clone();
         tokio::spawn(async move {
             // A database that isn't there either way is tried again at the next look.
-            if let Ok(Ok(pools)) = timeout(MAKING, Pools::connect(&this.source)).await {
-                let lost = this.pools.swap(Arc::new(pools));
-                *this.failing() = None;
-                tracing::warn!("the database was connected anew: nothing came by the connections of before");
-                lost.close().await;
+            if let Ok(Ok(new)) = timeout(MAKING, Pools::connect(&this.source)).await {
+                this.adopt(new).await;
             }
             this.renewing.store(false, Ordering::Relaxed);
         });
+    }
+
+    /// Takes new ones, unless those of before serve again: the database itself may have been away, and not the way to it.
+    async fn adopt(&self, new: Pools) {
+        let old = self.pools.load_full();
+        let serves = timeout(ANSWERING, old.ping()).await.is_ok_and(|pinged| pinged.is_ok());
+        let closed = self.closed.load(Ordering::Relaxed);
+        *self.failing() = None;
+        if serves || closed {
+            let _ = new.close().await;
+            return;
+        }
+        self.pools.store(Arc::new(new));
+        tracing::warn!("the database was connected anew: nothing came by the connections of before");
+        // They have nothing to say, which is why they go.
+        let _ = old.close().await;
     }
 
     fn failing(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
@@ -148,6 +172,7 @@ impl Connections {
 
     /// For good.
     pub(super) async fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
         for closed in self.pools.load_full().close().await {
             match closed {
                 Ok(()) => {}

@@ -62,7 +62,7 @@ pub fn answered(span: &Span, method: &str, route: &str, status: u16, code: Optio
     }
 }
 
-/// A request to WeChat. Where it is dropped without an answer, it was given up because its time was over.
+/// A request to WeChat. One that is dropped without an answer was given up: its time was over, or whoever asked was gone.
 pub struct Asked {
     /// What is done for it is done within.
     pub span: Span,
@@ -96,7 +96,7 @@ impl Asked {
 impl Drop for Asked {
     fn drop(&mut self) {
         if !self.answered {
-            self.record("timeout");
+            self.record("given up");
         }
     }
 }

@@ -10,7 +10,7 @@ const SAID: u64 = 60;
 #[derive(Debug)]
 pub struct Seldom {
     began: Instant,
-    /// When it was last said, in seconds since; 0: never.
+    /// When it was last said, in seconds since a minute before it began; 0: never.
     said: AtomicU64,
 }
 

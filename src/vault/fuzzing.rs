@@ -11,8 +11,8 @@ const THERE: Cell<'_> = Cell { row: &["wx1", "bob"], ..HERE };
 
 static VAULT: LazyLock<Vault> = LazyLock::new(vault);
 
-/// Never seals. A fuzzer sees what is compared, what [`VAULT`] has sealed among it, and puts that into a column by itself.
-static IDLE: LazyLock<Vault> = LazyLock::new(vault);
+/// Has sealed nothing. A fuzzer sees what is compared, what [`VAULT`] has sealed among it, and puts that into a column by itself.
+static STRANGER: LazyLock<Vault> = LazyLock::new(vault);
 
 /// With keys of this run's own, so that nothing in a corpus was sealed by them.
 fn vault() -> Vault {
@@ -30,7 +30,7 @@ fn vault() -> Vault {
 /// altered and how (2, 1), and how much is cut off (1).
 pub fn envelope(data: &[u8]) {
     let stored = Sealed::from_stored(data.to_vec());
-    assert!(IDLE.open(&HERE, &stored).is_err(), "what nobody sealed opens");
+    assert!(STRANGER.open(&HERE, &stored).is_err(), "what nobody sealed opens");
     if let Ok(id) = stored.key_id() {
         assert!(crate::config::check::is_name(id), "a key id that no configuration can have");
     }

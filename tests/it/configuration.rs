@@ -242,6 +242,25 @@ fn every_problem_is_listed_at_once_with_its_key_and_what_would_be_right() {
 }
 
 #[test]
+fn nobody_silent_is_kept_for_longer_than_an_hour_whatever_is_set() {
+    let folder = folder();
+    let silent = [
+        ("WXGATE_HTTP__REQUEST_TIMEOUT", "2h"),
+        ("WXGATE_HTTP__HEADER_TIMEOUT", "2h"),
+        ("WXGATE_HTTP__IDLE_TIMEOUT", "61m"),
+        ("WXGATE_HTTP__DRAIN", "2h"),
+        ("WXGATE_OVERLOAD__CONNECTIONS_PER_ADDRESS", "0"),
+    ];
+    insta::assert_snapshot!(load(folder.path(), &silent).unwrap_err().join("\n"), @r"
+    http.drain: must be an hour at the most
+    http.header_timeout: must be an hour at the most
+    http.idle_timeout: must be an hour at the most
+    http.request_timeout: must be an hour at the most
+    overload.connections_per_address: must be between 1 and 1000000
+    ");
+}
+
+#[test]
 fn an_empty_configuration_says_what_it_takes_and_which_command_makes_it() {
     let problems = Loaded::from("").unwrap_err();
     insta::assert_snapshot!(problems.join("\n"), @r#"

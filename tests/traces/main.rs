@@ -173,7 +173,7 @@ async fn a_wechat_that_never_answers_is_an_error_in_its_span_and_in_the_requests
     let of = |name: &str| spans.iter().find(|span| span.name == name).unwrap();
     let (login, call) = (of("POST /v1/login"), of("GET /sns/jscode2session"));
     assert_eq!((login.status, login.attributes["error.type"].as_str()), (2, "wechat_unavailable"));
-    assert_eq!((call.status, call.attributes["wechat.answer"].as_str()), (2, "timeout"));
+    assert_eq!((call.status, call.attributes["wechat.answer"].as_str()), (2, "given up"));
     assert_eq!(call.parent, login.id);
 }
 

@@ -20,7 +20,7 @@ async fn through(
     home: Home,
     begin: impl AsyncFnOnce(&mut Server),
     end: impl AsyncFnOnce(&mut Server),
-) {
+) -> String {
     let replica = home.start();
     let people = Arc::new(People::default());
     let storm = Storm::at(&replica.public, &home, &people, MANY);
@@ -34,7 +34,9 @@ async fn through(
     storm.until(60, |counts| counts.logins).await;
     assert_eq!(storm.end().await.broken, 0);
     people.all_exist(&home, &replica, 0).await;
-    people.nothing_is_said(&home, &replica.end());
+    let printed = replica.end();
+    people.nothing_is_said(&home, &printed);
+    printed
 }
 
 async fn killed_and_started_again(kind: Kind) {
@@ -158,13 +160,25 @@ async fn a_postgres_that_moved_is_found_again_although_the_old_connections_never
     silent_connections(Kind::Postgres).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_pool_whose_places_are_all_lost_as_they_were_released_is_made_anew() {
-    let mut server = Server::start(Kind::Postgres).await;
-    let (home, wire) = by_wire(Kind::Postgres, &server).await;
+/// On what was printed: it was this, and nothing that heals by itself.
+async fn lost_pool(kind: Kind) {
+    let mut server = Server::start(kind).await;
+    let (home, wire) = by_wire(kind, &server).await;
     // One for batches, and one for all else.
     let home = home.set("database.max_connections", "2");
-    through(&mut server, home, async |_| wire.silence_in_a_release().await, async |_| wire.heal()).await;
+    let silence = async |_: &mut Server| wire.silence_in_a_release().await;
+    let printed = through(&mut server, home, silence, async |_| wire.heal()).await;
+    assert!(printed.contains("the database was connected anew"), "{kind:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_postgres_whose_places_are_all_lost_as_they_were_released_is_made_anew() {
+    lost_pool(Kind::Postgres).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_of_mariadb_whose_places_are_all_lost_as_they_were_released_is_made_anew() {
+    lost_pool(Kind::MariaDb).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

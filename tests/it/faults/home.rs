@@ -132,7 +132,8 @@ impl Replica {
         if tokio::time::timeout(super::SOON, waits).await.is_err() {
             let said = self.process.said();
             let loud = said.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\""));
-            let last: Vec<&str> = loud.rev().take(40).collect();
+            let mut last: Vec<&str> = loud.rev().take(40).collect();
+            last.reverse();
             panic!("not ready within a minute; its last words:\n{}", last.join("\n"));
         }
     }

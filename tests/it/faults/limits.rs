@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::home::Home;
+use super::home::{Home, client};
 use super::people::People;
 use super::soon;
 use super::storm::Storm;
@@ -84,6 +85,7 @@ struct Piped {
     child: Child,
     log: Option<BufReader<ChildStderr>>,
     public: String,
+    internal: String,
 }
 
 impl Piped {
@@ -92,9 +94,12 @@ impl Piped {
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut gateway = Self { child, log: Some(log), public: String::new() };
-        let line: Value = serde_json::from_str(&gateway.read_to("public side")).unwrap();
-        gateway.public = format!("http://{}", line["listen"].as_str().unwrap());
+        let mut gateway = Self { child, log: Some(log), public: String::new(), internal: String::new() };
+        let mut listens = |side: &str| {
+            let line: Value = serde_json::from_str(&gateway.read_to(side)).unwrap();
+            format!("http://{}", line["listen"].as_str().unwrap())
+        };
+        (gateway.public, gateway.internal) = (listens("public side"), listens("internal side"));
         gateway.read_to("wxgate is ready");
         gateway
     }
@@ -142,6 +147,62 @@ async fn a_log_that_nobody_reads_holds_up_no_answer_and_goes_on_when_somebody_do
     let mut rest = gateway.log.take().unwrap().lines().map_while(Result::ok);
     assert!(rest.all(|line| !line.contains("panic")));
     assert!(gateway.child.wait().unwrap().success());
+}
+
+/// A number of `/metrics`.
+async fn counted(gateway: &Piped, name: &str) -> u64 {
+    let metrics = client().get(format!("{}/metrics", gateway.internal));
+    let text = metrics.send().await.unwrap().text().await.unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lines_beyond_what_waits_are_dropped_and_counted_and_later_ones_are_there() {
+    let home = Home::on(Database::fresh(Kind::Sqlite).await).await;
+    let mut gateway = Piped::start(&home);
+    // One line each, a hundred at a time on one connection, until no more can wait.
+    let many = "GET /.well-known/jwks.json HTTP/1.1\r\nHost: gateway\r\n\r\n".repeat(100);
+    let mut stream = TcpStream::connect(gateway.public.trim_start_matches("http://")).await.unwrap();
+    let mut asked = 0_u64;
+    while counted(&gateway, "wxgate_log_lines_dropped_total").await < 1_000 {
+        let (mut reading, mut writing) = stream.split();
+        let answers = async {
+            let (mut seen, mut some) = (0, vec![0; 64 * 1024]);
+            let mut rest = Vec::new();
+            while seen < 100 {
+                let length = reading.read(&mut some).await.unwrap();
+                assert!(length > 0, "it was ended after {asked}");
+                rest.extend_from_slice(&some[..length]);
+                seen = rest.windows(13).filter(|part| part == b"HTTP/1.1 200 ").count();
+            }
+        };
+        let both = async { tokio::join!(writing.write_all(many.as_bytes()), answers) };
+        let (written, ()) = tokio::time::timeout(super::SOON, both).await.expect("a hundred answers");
+        written.unwrap();
+        asked += 100;
+        assert!(asked < 200_000, "nothing is dropped");
+    }
+    assert!(asked > 16_384, "lines were dropped that could have waited: {asked} answers");
+
+    // Somebody reads again. What waited is there, and what is said from now on.
+    let log = gateway.log.take().unwrap();
+    let reader = std::thread::spawn(move || log.lines().map_while(Result::ok).collect::<Vec<_>>());
+    let mut before = 0;
+    soon("lines are taken again", async || {
+        unread(&home, &gateway, 10).await;
+        let dropped = counted(&gateway, "wxgate_log_lines_dropped_total").await;
+        std::mem::replace(&mut before, dropped) == dropped
+    })
+    .await;
+    gateway.is_asked_to_end();
+    assert!(gateway.child.wait().unwrap().success());
+    let lines = reader.join().unwrap();
+    assert!(
+        lines.len() > 16_384 && lines.iter().any(|line| line.contains("asked to end")),
+        "{}",
+        lines.len()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Two replicas on one PostgreSQL behind nginx, by its files in examples/ and in deploy/: each is ended and started anew, and the signing key
+//! Two replicas on one PostgreSQL behind nginx, by its files in examples/ and deploy/docker/: each is ended and started anew, and the signing key
 //! rotates, under a load. No login fails, and no token is refused.
 
 use std::path::Path;

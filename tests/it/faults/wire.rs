@@ -25,8 +25,11 @@ struct State {
     trap: AtomicBool,
 }
 
-/// A PostgreSQL client that only asks whether anybody is there.
-const SYNC: &[u8] = b"S\0\0\0\x04";
+/// What a client sends that only asks whether anybody is there: PostgreSQL's and MySQL's.
+const ASKS: [&[u8]; 2] = [b"S\0\0\0\x04", b"\x01\0\0\0\x0e"];
+
+/// The gateway's own look at a connection that is released, on MySQL.
+const LOOKS: &[u8] = b"ROLLBACK";
 
 impl State {
     fn silence(&self) {
@@ -71,7 +74,8 @@ impl Wire {
     pub(super) async fn silence_in_a_release(&self) {
         let mut silences = self.state.silences.subscribe();
         self.state.trap.store(true, Ordering::SeqCst);
-        silences.changed().await.unwrap();
+        let sprung = tokio::time::timeout(super::SOON, silences.changed()).await;
+        sprung.expect("a connection that is released").unwrap();
     }
 
     /// New connections pass; those of before the silence never will.
@@ -102,7 +106,12 @@ async fn pass(client: TcpStream, port: u16, state: Arc<State>) {
     let pump = async |from: &mut tokio::net::tcp::OwnedReadHalf, to: &mut tokio::net::tcp::OwnedWriteHalf| {
         let (mut piece, mut asked) = (vec![0; 64 * 1024], 0);
         while let Ok(length @ 1..) = from.read(&mut piece).await {
-            asked = if &piece[..length] == SYNC { asked + 1 } else { 0 };
+            let sent = &piece[..length];
+            // On PostgreSQL the gateway's look is an ask as well, and right behind a statement.
+            asked = match ASKS.contains(&sent) {
+                true => asked + 1,
+                false => u32::from(sent.ends_with(LOOKS)),
+            };
             if asked == 2 && state.trap.swap(false, Ordering::SeqCst) {
                 state.silence();
                 return std::future::pending().await;

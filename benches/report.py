@@ -119,7 +119,7 @@ def write(found):
             text += [f"A durable write of 8 KiB takes this disk {found['disk']['p50']:.1f} ms at the median and {found['disk']['p99']:.1f} ms at p99 when nothing",
                      "else is going on. A login waits for one, and for the rest of the one before it.", ""]
         shown = {name: NAMES.get(name, "the stand-in for WeChat alone") for each in found["latency"].values() for name in each}
-        rows = [[shown[name], load, f"{r['rate']:,.0f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}", f"{r['added']:.1f}"]
+        rows = [[shown[name], f"{load}", f"{r['rate']:,.0f}", f"{r['p50'] / 1000:.1f}", f"{r['p99'] / 1000:.1f}", f"{r['added']:.1f}"]
                 for load, each in sorted(found["latency"].items(), key=lambda item: int(item[0])) for name, r in each.items()]
         text += [table(["", "offered/s", "logins/s", "p50 ms", "p99 ms", "added at p99, ms"], rows), ""]
         lines(HERE / "latency.svg", "p99 by load, 80 ms at WeChat", "logins/s", "ms",

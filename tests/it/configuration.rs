@@ -252,11 +252,11 @@ fn nobody_silent_is_kept_for_longer_than_an_hour_whatever_is_set() {
         ("WXGATE_OVERLOAD__CONNECTIONS_PER_ADDRESS", "0"),
     ];
     insta::assert_snapshot!(load(folder.path(), &silent).unwrap_err().join("\n"), @r"
-    http.drain: must be an hour at the most
-    http.header_timeout: must be an hour at the most
-    http.idle_timeout: must be an hour at the most
-    http.request_timeout: must be an hour at the most
-    overload.connections_per_address: must be between 1 and 1000000
+    http.drain: must be an hour at the most (from WXGATE_HTTP__DRAIN)
+    http.header_timeout: must be an hour at the most (from WXGATE_HTTP__HEADER_TIMEOUT)
+    http.idle_timeout: must be an hour at the most (from WXGATE_HTTP__IDLE_TIMEOUT)
+    http.request_timeout: must be an hour at the most (from WXGATE_HTTP__REQUEST_TIMEOUT)
+    overload.connections_per_address: must be between 1 and 1000000 (from WXGATE_OVERLOAD__CONNECTIONS_PER_ADDRESS)
     ");
 }
 

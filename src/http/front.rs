@@ -205,12 +205,16 @@ impl Told {
     /// It is to be told now; or so long it is held before.
     fn again(&self) -> Option<Duration> {
         static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
+        self.again_at(u64::try_from(FIRST.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    fn again_at(&self, now: u64) -> Option<Duration> {
         let held = u64::try_from(HELD.as_millis()).unwrap_or(u64::MAX);
         // Never 0, which is a connection that was never told.
-        let now = u64::try_from(FIRST.elapsed().as_millis()).unwrap_or(u64::MAX).saturating_add(1);
+        let now = now.saturating_add(1);
         let before = self.0.load(Ordering::Relaxed);
         let wait = if before == 0 { 0 } else { before.saturating_add(held).saturating_sub(now).min(held) };
-        self.0.store(now + wait, Ordering::Relaxed);
+        self.0.store(now.saturating_add(wait), Ordering::Relaxed);
         (wait > 0).then(|| Duration::from_millis(wait))
     }
 }
@@ -254,5 +258,22 @@ impl<S: Service<Request>> Service<Request> for Noting<S> {
             let _ = route.0.set(path.clone());
         }
         self.0.call(request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_turned_away_is_told_at_once_and_whoever_asks_again_at_once_is_held() {
+        let told = Told::default();
+        let again = |now| told.again_at(now).map_or(0, |wait| wait.as_millis());
+        assert_eq!(again(0), 0, "the first time");
+        assert_eq!(again(300), 0, "who waited");
+        assert_eq!(again(301), 199, "who didn't: told at 500");
+        // Others of the same connection, as a proxy's has: nobody is held for longer.
+        assert_eq!((again(302), again(303)), (200, 200));
+        assert_eq!(again(10_000), 0);
     }
 }

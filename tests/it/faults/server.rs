@@ -121,6 +121,8 @@ impl Server {
                 let mut command = Command::new(found("mariadb-install-db"));
                 command.args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]);
                 command.arg(format!("--datadir={}", self.data.display()));
+                // One that starts clears away whatever temporary tables it finds, a neighbour's among them.
+                command.arg(format!("--tmpdir={}", self.folder.path().display()));
                 command
             }
         };
@@ -154,7 +156,7 @@ impl Server {
                 command.args(["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=32M"]);
                 command.arg(format!("--datadir={}", self.data.display()));
                 command.arg(format!("--socket={folder}/socket")).arg(format!("--pid-file={folder}/pid"));
-                command.arg(format!("--port={port}"));
+                command.arg(format!("--port={port}")).arg(format!("--tmpdir={folder}"));
                 command
             }
         };

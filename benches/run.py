@@ -320,10 +320,11 @@ def pinned(pids, cores):
             pass  # It has ended meanwhile.
 
 
-# Computes where nobody else would.
+# Computes where nobody else would, and ends with who began it.
 SPIN = """import os
 os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-while True: pass"""
+parent = os.getppid()
+while os.getppid() == parent: pass"""
 
 
 def overload(machine):
@@ -356,7 +357,7 @@ def overload(machine):
         generator without a rate does, would be the overload itself. Before and after, because the machine's own speed changes."""
         storm("500:3")
         most = short = 0
-        # One second's hiccup of the machine's isn't the end.
+        # One bad span of the machine's isn't the end.
         while short < 2:
             done = storm(f"{rate:.0f}:5")[0]["done"]
             most = max(most, done)

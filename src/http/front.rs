@@ -59,45 +59,22 @@ impl Front {
         B::Error: Into<BoxError>,
     {
         let begin = || Visit::begin(&self.app, &request, peer);
-        let known = match self.side {
-            // A panic here would take the connection along; the router's task catches it.
-            Side::Public => {
-                let visit = begin();
-                catch_unwind(AssertUnwindSafe(|| self.known(&request, visit)))
-                    .unwrap_or_else(|_| Either::Right(begin()))
-            }
-            Side::Internal => Either::Right(begin()),
+        let visit = begin();
+        if self.side == Side::Internal {
+            return self.clone().by_a_door(request.map(Body::new), visit, false, None);
+        }
+        // A panic here would take the connection along; the router's task catches it.
+        let known = catch_unwind(AssertUnwindSafe(|| self.known(&request, visit)));
+        let visit = match known.unwrap_or_else(|_| Either::Right(begin())) {
+            Either::Left(answer) => return Either::Left(ready(Ok(answer))),
+            Either::Right(visit) => visit,
         };
-        match known {
-            Either::Left(answer) => Either::Left(ready(Ok(answer))),
-            Either::Right(visit) => {
-                let path = request.uri().path();
-                let wx = self.side == Side::Public && is_litemalls(path);
-                let admitted = match self.side {
-                    Side::Public => gate::admit(&self.app, &visit.visitor, path),
-                    Side::Internal => Ok(None),
-                };
-                match admitted {
-                    Ok(admitted) => {
-                        let answer = self.clone().by_a_door(request.map(Body::new), visit, wx, admitted);
-                        Either::Right(answer.map(Ok).boxed())
-                    }
-                    // Nothing of the request is kept, nor made for it.
-                    Err(refused) => {
-                        let answer = in_form(refused.into_response(), wx, &visit.visitor);
-                        match told.again() {
-                            None => Either::Left(ready(Ok(visit.end(answer, TURNED_AWAY)))),
-                            Some(wait) => {
-                                let held = async move {
-                                    tokio::time::sleep(wait).await;
-                                    Ok(visit.end(answer, TURNED_AWAY))
-                                };
-                                Either::Right(held.boxed())
-                            }
-                        }
-                    }
-                }
-            }
+        let path = request.uri().path();
+        let wx = is_litemalls(path);
+        match gate::admit(&self.app, &visit.visitor, path) {
+            Ok(admitted) => self.clone().by_a_door(request.map(Body::new), visit, wx, admitted),
+            // Nothing of the request is kept, nor made for it.
+            Err(refused) => turned_away(visit, refused, wx, told),
         }
     }
 
@@ -120,12 +97,12 @@ impl Front {
         visit: Visit,
         wx: bool,
         admitted: Option<Admitted>,
-    ) -> impl Future<Output = Response> + Send + 'static {
+    ) -> Answer {
         let (app, route) = (self.app.clone(), Route::default());
         request.extensions_mut().insert(visit.visitor.clone());
         request.extensions_mut().insert(route.clone());
         let answering = self.router.call(request).map(|Ok(answer)| answer);
-        async move {
+        let answer = async move {
             let learning = app.clone();
             let work = async move {
                 match admitted {
@@ -136,8 +113,9 @@ impl Front {
             let answer =
                 apart(&app, work.instrument(visit.span.clone())).await.unwrap_or_else(Error::into_response);
             let answer = in_form(answer, wx, &visit.visitor);
-            visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str))
-        }
+            Ok(visit.end(answer, route.0.get().map_or("-", MatchedPath::as_str)))
+        };
+        Either::Right(answer.boxed())
     }
 }
 
@@ -160,6 +138,17 @@ impl Service<Request> for Front {
 /// Whether it is a path of litemall's contract.
 fn is_litemalls(path: &str) -> bool {
     path.strip_prefix(litemall::PREFIX).is_some_and(|below| below.is_empty() || below.starts_with('/'))
+}
+
+/// Tells one who wasn't let in: at once, or after a while where its connection has asked again at once.
+fn turned_away(visit: Visit, refused: Error, wx: bool, told: &Told) -> Answer {
+    let answer = in_form(refused.into_response(), wx, &visit.visitor);
+    let Some(wait) = told.again() else { return Either::Left(ready(Ok(visit.end(answer, TURNED_AWAY)))) };
+    let held = async move {
+        tokio::time::sleep(wait).await;
+        Ok(visit.end(answer, TURNED_AWAY))
+    };
+    Either::Right(held.boxed())
 }
 
 /// An error gets the form of the door that it goes out by.

@@ -47,13 +47,18 @@ fn quiet_port() -> u16 {
 }
 
 /// Looks again and again until it is so.
-async fn soon(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+async fn soon(what: &str, is_so: impl AsyncFnMut() -> bool) {
+    assert!(comes(is_so).await, "not within a minute: {what}");
+}
+
+/// The same for who has more to say where it doesn't come.
+async fn comes(mut is_so: impl AsyncFnMut() -> bool) -> bool {
     let looks = async {
         while !is_so().await {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(SOON, looks).await.unwrap_or_else(|_| panic!("not within a minute: {what}"));
+    tokio::time::timeout(SOON, looks).await.is_ok()
 }
 
 /// For who runs one of them by hand.

@@ -123,13 +123,7 @@ impl Replica {
 
     /// Waits until it says that it is ready.
     pub(super) async fn until_ready(&self) {
-        let ready = async || self.health().await == (200, 200);
-        let waits = async {
-            while !ready().await {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(super::SOON, waits).await.is_err() {
+        if !super::comes(async || self.health().await == (200, 200)).await {
             let said = self.process.said();
             let loud = said.lines().filter(|line| line.contains("\"WARN\"") || line.contains("\"ERROR\""));
             let mut last: Vec<&str> = loud.rev().take(40).collect();

@@ -320,19 +320,11 @@ def pinned(pids, cores):
             pass  # It has ended meanwhile.
 
 
-# Computes where nobody else would, and ends with who began it.
-SPIN = """import os
-os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-parent = os.getppid()
-while os.getppid() == parent: pass"""
-
-
 def overload(machine):
     """Twice of what it can do, for a minute, with 80 ms at WeChat: what is still done, how long that takes, and how soon it is over.
 
     The gateway and its database have half of the cores, the world outside, the phones' and WeChat's, has the other: asking twice as
-    often costs whoever asks, and that is no part of what the gateway can do. For the same reason the world's half never sleeps:
-    waking it, on a virtual machine above all, would cost the gateway as much as a refusal, and nobody is woken over a network."""
+    often costs whoever asks, and that is no part of what the gateway can do."""
     address, database_pids = machine.database("postgres")
     seed(machine, address)
     every = sorted(os.sched_getaffinity(0))
@@ -346,15 +338,16 @@ def overload(machine):
     server = start("wxgate", machine, address, far)
     os.sched_setaffinity(0, outside)
     wait_ready(server)
-    awake = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in outside]
 
     def storm(*phases):
-        command = [str(TARGET / "storm"), f"127.0.0.1:{server.port}", "3000", str(PEOPLE), *phases]
+        # It never sleeps: WeChat's half of the same core comes first.
+        command = ["chrt", "--idle", "0", str(TARGET / "storm"), f"127.0.0.1:{server.port}", "3000", str(PEOPLE), *phases]
         return [json.loads(line) for line in subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()]
 
     def can(rate):
-        """What it can do: the most that is done of rising rates that don't wait for the answers. Who asks again at once, as a load
-        generator without a rate does, would be the overload itself. Before and after, because the machine's own speed changes."""
+        """What it can do: rising rates that don't wait for the answers find the most, and that is then kept up for a while, as a short
+        span may be the machine's best. Who asks again at once, as a load generator without a rate does, would be the overload
+        itself. Before and after, because the machine's own speed changes."""
         storm("500:3")
         most = short = 0
         # One bad span of the machine's isn't the end.
@@ -363,7 +356,7 @@ def overload(machine):
             most = max(most, done)
             short = short + 1 if done < 0.9 * rate else 0
             rate *= 1.1
-        return most
+        return storm(f"{most:.0f}:20")[0]["done"]
 
     before = can(float(os.environ.get("RATE", "1000")))
     quiet, double, after = storm(f"{before / 2:.0f}:20", f"{before * 2:.0f}:60", f"{before / 2:.0f}:10")
@@ -375,8 +368,6 @@ def overload(machine):
           f"({row['goodput']:.2f}), p99 {double['p99']:.0f} ms ({row['times']:.1f} × quiet's {quiet['p99']:.0f}), {double['later']:.0f}/s told "
           f"later within {double['later_p99']:.0f} ms, {double['bad']} otherwise; RSS {row['rss']:.0f} MiB; as before after "
           f"{row['recovered']} s", flush=True)
-    for spinner in awake:
-        spinner.kill()
     server.stop()
     far.stop()
     pinned(database_pids(), set(every))

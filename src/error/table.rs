@@ -28,6 +28,11 @@ macro_rules! codes {
                 match self { $(Self::$name => $code,)* }
             }
 
+            /// What problem details call it: `urn:wxgate:error:` and the name.
+            pub const fn urn(self) -> &'static str {
+                match self { $(Self::$name => concat!("urn:wxgate:error:", $code),)* }
+            }
+
             /// The HTTP status at the native doors.
             pub const fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* }

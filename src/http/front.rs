@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use tower_service::Service;
 use tracing::Instrument as _;
 
-use super::visitor::{TURNED_AWAY, Visit, Visitor};
+use super::visitor::{Visit, Visitor};
 use super::{AppState, authz, gate, keys, litemall, problem};
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -142,11 +142,17 @@ fn is_litemalls(path: &str) -> bool {
 
 /// Tells one who wasn't let in: at once, or after a while where its connection has asked again at once.
 fn turned_away(visit: Visit, refused: Error, wx: bool, told: &Told) -> Answer {
-    let answer = in_form(refused.into_response(), wx, &visit.visitor);
-    let Some(wait) = told.again() else { return Either::Left(ready(Ok(visit.end(answer, TURNED_AWAY)))) };
+    let answer = if wx {
+        in_form(refused.clone().into_response(), wx, &visit.visitor)
+    } else {
+        problem::answer(&refused, &visit.visitor)
+    };
+    let Some(wait) = told.again() else {
+        return Either::Left(ready(Ok(visit.turned_away(answer, &refused))));
+    };
     let held = async move {
         tokio::time::sleep(wait).await;
-        Ok(visit.end(answer, TURNED_AWAY))
+        Ok(visit.turned_away(answer, &refused))
     };
     Either::Right(held.boxed())
 }

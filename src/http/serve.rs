@@ -110,10 +110,10 @@ fn turn_away(stream: &TcpStream, tls: bool) {
         return;
     }
     let busy = Error::from(Code::Busy);
-    let (code, title, detail) = (busy.code.as_str(), busy.code.title().zh, busy.advice().zh);
-    let body = format!(
-        r#"{{"type":"urn:wxgate:error:{code}","title":"{title}","status":503,"code":"{code}","detail":"{detail}"}}"#
-    );
+    let (urn, code) = (busy.code.urn(), busy.code.as_str());
+    let (title, detail) = (busy.code.title().zh, busy.advice().zh);
+    let body =
+        format!(r#"{{"type":"{urn}","title":"{title}","status":503,"code":"{code}","detail":"{detail}"}}"#);
     let (seconds, length) = (busy.retry_after_seconds().unwrap_or(1), body.len());
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\nretry-after: {seconds}\r\ncontent-type: application/problem+json\r\n\

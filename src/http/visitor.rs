@@ -25,9 +25,11 @@ use crate::vault::random;
 const ACCESS: &str = "wxgate::access";
 
 /// The route of those who were turned away before there was one.
-pub(super) const TURNED_AWAY: &str = "(turned away)";
+const TURNED_AWAY: &str = "(turned away)";
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Whoever sent this request.
 #[derive(Clone)]
@@ -74,7 +76,7 @@ impl Visit {
         // Whoever sends us requests by this connection is to find another replica for the next one. HTTP/2 is told so by itself.
         let last = app.is_leaving() && request.version() < Version::HTTP_2;
         let trace = trace_id(request.headers());
-        let parent = request.headers().get("traceparent").filter(|_| trace.is_some());
+        let parent = request.headers().get(TRACEPARENT).filter(|_| trace.is_some());
         let method = named(request.method());
         let span = spans::request(method, parent.and_then(|parent| parent.to_str().ok()));
         Self { visitor, span, started, method, trace, last }
@@ -83,6 +85,16 @@ impl Visit {
     /// Gives the answer what every answer has, and logs it. `route`: not the path, which may carry what only its owner should
     /// see.
     pub(super) fn end(self, mut response: Response, route: &str) -> Response {
+        let error = response.extensions_mut().remove();
+        self.ended(response, route, error.as_ref())
+    }
+
+    /// The same, of one that was turned away by `refused`.
+    pub(super) fn turned_away(self, response: Response, refused: &Error) -> Response {
+        self.ended(response, TURNED_AWAY, Some(refused))
+    }
+
+    fn ended(self, mut response: Response, route: &str, error: Option<&Error>) -> Response {
         let Self { visitor, span, started, method, trace, last } = self;
         let id = HeaderValue::from_maybe_shared(Bytes::from(visitor.request_id)).ok();
         if let Some(id) = &id {
@@ -97,7 +109,6 @@ impl Visit {
         telemetry::answered(route, status, took);
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         let (id, ip) = (id.as_ref().and_then(|id| id.to_str().ok()), visitor.ip);
-        let error = response.extensions().get::<Error>();
         let code = error.map(|error| error.code.as_str());
         let cause = error.and_then(|error| error.cause.as_deref());
         spans::answered(&span, method, route, status, code);
@@ -130,7 +141,7 @@ fn named(method: &Method) -> &'static str {
 /// The id in a W3C traceparent, <https://www.w3.org/TR/trace-context/#traceparent-header>: in the log line it leads from a trace
 /// here. Whoever makes one up finds their own lines.
 fn trace_id(headers: &HeaderMap) -> Option<String> {
-    let mut parts = headers.get("traceparent")?.to_str().ok()?.split('-');
+    let mut parts = headers.get(TRACEPARENT)?.to_str().ok()?.split('-');
     let hex = |text: &str, length| {
         text.len() == length
             && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -162,7 +173,7 @@ fn next_id() -> String {
 /// that nobody vouches for is the client.
 pub(super) fn client_ip(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let mut client = peer;
-    let lists: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    let lists: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
     // By bytes: a hop that is no text ends the walk where it stands, and hides none of its neighbours.
     let hops = lists.iter().rev().flat_map(|list| list.rsplit(|byte| *byte == b','));
     for hop in hops.map(<[u8]>::trim_ascii).filter(|hop| !hop.is_empty()) {

@@ -17,8 +17,8 @@ use tracing::level_filters::LevelFilter;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::registry::LookupSpan;
 
+use super::log::Part;
 use super::spans::{self, set};
 
 /// Ended with the process: what waits is sent then.
@@ -28,10 +28,7 @@ static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 ///
 /// # Errors
 /// The variables don't name a collector that could be reached this way, in words for the operator.
-pub(super) fn layer<S>() -> Result<Option<impl Layer<S> + Send + Sync>, String>
-where
-    S: tracing::Subscriber + for<'s> LookupSpan<'s> + Send + Sync,
-{
+pub(super) fn layer() -> Result<Option<Part>, String> {
     if !spans::wanted() {
         return Ok(None);
     }
@@ -55,9 +52,8 @@ where
     let _ = PROVIDER.set(provider);
     let only = Targets::new().with_target(spans::TARGET, LevelFilter::INFO);
     let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-    Ok(Some(
-        layer.with_location(false).with_threads(false).with_target(false).with_level(false).with_filter(only),
-    ))
+    let layer = layer.with_location(false).with_threads(false).with_target(false).with_level(false);
+    Ok(Some(layer.with_filter(only).boxed()))
 }
 
 /// Makes the span a part of the trace that its request came with. What is no trace is none.

@@ -9,11 +9,10 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{Layer, Registry};
 
 use super::spans;
 use crate::config::{Level, Log, LogFormat};
@@ -27,53 +26,26 @@ static WRITERS: Mutex<Vec<WorkerGuard>> = Mutex::new(Vec::new());
 /// How many lines were dropped, for each writer.
 static DROPPED: OnceLock<Vec<ErrorCounter>> = OnceLock::new();
 
+/// One of those that listen.
+pub(super) type Part = Box<dyn Layer<Registry> + Send + Sync>;
+
+/// Where lines go.
+type Output = Box<dyn std::io::Write + Send>;
+
 /// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,
 /// because at TRACE some of them name URLs and headers.
 ///
 /// # Errors
 /// `log.audit_file` can't be written, or traces can't be sent as OpenTelemetry's variables say; in words for the operator.
 pub fn init(log: &Log) -> Result<(), String> {
-    let level = match log.level {
-        Level::Error => LevelFilter::ERROR,
-        Level::Warn => LevelFilter::WARN,
-        Level::Info => LevelFilter::INFO,
-        Level::Debug => LevelFilter::DEBUG,
-        Level::Trace => LevelFilter::TRACE,
-    };
-    // The database's libraries say nothing at all: their warnings quote the server's text, and in it the row.
-    let silent = ["sqlx", "sea_orm", "sea_orm_migration"].map(|library| (library, LevelFilter::OFF));
-    let audit = |level| ("wxgate::audit", level);
-    // Refusals that want the operator are said all the same.
-    let access = if log.access { level } else { level.min(LevelFilter::WARN) };
-    let filter = Targets::new()
-        .with_default(LevelFilter::WARN.min(level))
-        .with_target("wxgate", level)
-        .with_target("wxgate::access", access)
-        .with_target(spans::TARGET, LevelFilter::OFF)
-        .with_targets(silent);
     let mut writers = Vec::new();
-    let mut writer = |output: Box<dyn std::io::Write + Send>| {
+    let layers = layers(log, |output| {
         let (writer, guard) =
             NonBlockingBuilder::default().buffered_lines_limit(WAITING).thread_name("log").finish(output);
         writers.push((writer.error_counter(), guard));
         writer
-    };
-    use std::io::IsTerminal as _;
-    let main = formatted(log.format, writer(Box::new(std::io::stderr())), std::io::stderr().is_terminal());
-    // Whatever the level: the audit log says who became whom, not how the program fares.
-    let (main, apart) = match &log.audit_file {
-        None => (main.with_filter(filter.with_targets([audit(LevelFilter::INFO)])), None),
-        Some(path) => {
-            let file = appending(path)
-                .map_err(|error| format!("log.audit_file: {} can't be written: {error}", path.display()))?;
-            let apart = formatted(log.format, writer(Box::new(file)), false);
-            let only = Targets::new().with_targets([audit(LevelFilter::INFO)]);
-            (main.with_filter(filter.with_targets([audit(LevelFilter::OFF)])), Some(apart.with_filter(only)))
-        }
-    };
-    let all = tracing_subscriber::registry().with(main).with(apart);
-    #[cfg(feature = "otlp")]
-    let all = all.with(super::exporter::layer()?);
+    })?;
+    let all = tracing_subscriber::registry().with(layers);
     // A second call (tests in one process) keeps the first.
     if all.try_init().is_ok() {
         let (counters, guards): (Vec<_>, Vec<_>) = writers.into_iter().unzip();
@@ -93,11 +65,47 @@ pub fn init(log: &Log) -> Result<(), String> {
     Ok(())
 }
 
-fn formatted<S: tracing::Subscriber + for<'s> LookupSpan<'s>>(
-    format: LogFormat,
-    writer: NonBlocking,
-    colours: bool,
-) -> Box<dyn Layer<S> + Send + Sync> {
+/// Of the log, its audit file and the traces what there is.
+///
+/// A list, rather than layers that may be None: beside such a one the subscriber can't say of a span once and for all that nobody
+/// wants it, and makes it with every request (<https://docs.rs/tracing-subscriber/0.3/tracing_subscriber/layer/index.html#per-layer-filtering>).
+fn layers(log: &Log, mut writer: impl FnMut(Output) -> NonBlocking) -> Result<Vec<Part>, String> {
+    let level = match log.level {
+        Level::Error => LevelFilter::ERROR,
+        Level::Warn => LevelFilter::WARN,
+        Level::Info => LevelFilter::INFO,
+        Level::Debug => LevelFilter::DEBUG,
+        Level::Trace => LevelFilter::TRACE,
+    };
+    // The database's libraries say nothing at all: their warnings quote the server's text, and in it the row.
+    let silent = ["sqlx", "sea_orm", "sea_orm_migration"].map(|library| (library, LevelFilter::OFF));
+    // Refusals that want the operator are said all the same.
+    let access = if log.access { level } else { level.min(LevelFilter::WARN) };
+    let filter = Targets::new()
+        .with_default(LevelFilter::WARN.min(level))
+        .with_target("wxgate", level)
+        .with_target("wxgate::access", access)
+        .with_target(spans::TARGET, LevelFilter::OFF)
+        .with_targets(silent);
+    // Whatever the level: the audit log says who became whom, not how the program fares.
+    let audit = |level| Targets::new().with_targets([("wxgate::audit", level)]);
+    let mut layers = Vec::new();
+    use std::io::IsTerminal as _;
+    let main = formatted(log.format, writer(Box::new(std::io::stderr())), std::io::stderr().is_terminal());
+    if let Some(path) = &log.audit_file {
+        let file = appending(path)
+            .map_err(|error| format!("log.audit_file: {} can't be written: {error}", path.display()))?;
+        let apart = formatted(log.format, writer(Box::new(file)), false);
+        layers.push(apart.with_filter(audit(LevelFilter::INFO)).boxed());
+    }
+    let here = if log.audit_file.is_some() { LevelFilter::OFF } else { LevelFilter::INFO };
+    layers.push(main.with_filter(filter.with_targets(audit(here))).boxed());
+    #[cfg(feature = "otlp")]
+    layers.extend(super::exporter::layer()?);
+    Ok(layers)
+}
+
+fn formatted(format: LogFormat, writer: NonBlocking, colours: bool) -> Part {
     let output = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
         LogFormat::Text => output.with_target(false).with_ansi(colours).boxed(),
@@ -122,4 +130,26 @@ pub fn flush() {
 pub(super) fn dropped() -> u64 {
     let lines = DROPPED.get().into_iter().flatten().map(|counter| counter.dropped_lines() as u64);
     lines.sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Subscriber as _;
+
+    use super::*;
+
+    #[test]
+    fn without_a_collector_nobody_wants_a_span_and_it_is_not_made() {
+        let folder = tempfile::tempdir().unwrap();
+        for audit_file in [None, Some(folder.path().join("audit.log"))] {
+            for level in [Level::Warn, Level::Trace] {
+                let (format, audit_file) = (LogFormat::Json, audit_file.clone());
+                let log = Log { level, format, access: true, audit_file };
+                let layers = layers(&log, |_| tracing_appender::non_blocking(std::io::sink()).0).unwrap();
+                let all = tracing_subscriber::registry().with(layers);
+                let span = spans::request("GET", None);
+                assert!(all.register_callsite(span.metadata().unwrap()).is_never(), "{log:?}");
+            }
+        }
+    }
 }

@@ -56,8 +56,9 @@ pub(super) type Reply<T> = std::result::Result<T, Errcode>;
 impl Client {
     pub(super) fn new(config: &config::Wechat, clock: Arc<dyn Clock>) -> reqwest::Result<Self> {
         let http = reqwest::Client::builder()
+            // What a call may take as a whole is bounded by `exchange` alone: of two timers that end together, now one and now
+            // the other would say why.
             .connect_timeout(config.connect_timeout)
-            .timeout(config.timeout)
             // A redirect would carry the AppSecret somewhere else.
             .redirect(redirect::Policy::none())
             .no_proxy()
@@ -176,9 +177,7 @@ impl Silent {
 impl From<reqwest::Error> for Silent {
     /// In words of ours: reqwest's carry the URL, and in it the AppSecret and the code.
     fn from(error: reqwest::Error) -> Self {
-        if error.is_timeout() {
-            Self::new("timeout", LATE)
-        } else if is_tls(&error) {
+        if is_tls(&error) {
             Self::new(
                 "tls",
                 "TLS with WeChat failed: check the clock, the CA certificates and what stands between",

@@ -1,7 +1,7 @@
 //! Who is let in when more come than can be served: the rest is told early to come again, before anything is done for it.
 //!
 //! By class, so that a storm of one kind leaves room for the others: services that check bearers go on while a million phones
-//! log in. Refusing a login costs a seventh of serving one.
+//! log in. Refusing a login costs a tenth of serving one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

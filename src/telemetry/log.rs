@@ -4,8 +4,11 @@
 //! counted, and no request waits for them.
 
 use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlocking, NonBlockingBuilder, WorkerGuard};
@@ -20,6 +23,9 @@ use crate::config::{Level, Log, LogFormat};
 /// Lines that wait to be written, at the most: some megabytes.
 const WAITING: usize = 16_384;
 
+/// So long the thread that writes lets lines come together: a person doesn't see it, and nothing waits for it.
+const GATHERING: Duration = Duration::from_millis(2);
+
 /// Those who write; dropped at the end, they write what waits.
 static WRITERS: Mutex<Vec<WorkerGuard>> = Mutex::new(Vec::new());
 
@@ -30,7 +36,7 @@ static DROPPED: OnceLock<Vec<ErrorCounter>> = OnceLock::new();
 pub(super) type Part = Box<dyn Layer<Registry> + Send + Sync>;
 
 /// Where lines go.
-type Output = Box<dyn std::io::Write + Send>;
+type Output = Box<dyn Write + Send>;
 
 /// Installs the subscriber. Only wxgate's own level can be set: the libraries below it never say more than warnings,
 /// because at TRACE some of them name URLs and headers.
@@ -40,8 +46,10 @@ type Output = Box<dyn std::io::Write + Send>;
 pub fn init(log: &Log) -> Result<(), String> {
     let mut writers = Vec::new();
     let layers = layers(log, |output| {
-        let (writer, guard) =
-            NonBlockingBuilder::default().buffered_lines_limit(WAITING).thread_name("log").finish(output);
+        let (writer, guard) = NonBlockingBuilder::default()
+            .buffered_lines_limit(WAITING)
+            .thread_name("log")
+            .finish(Gathered::new(output));
         writers.push((writer.error_counter(), guard));
         writer
     })?;
@@ -63,6 +71,28 @@ pub fn init(log: &Log) -> Result<(), String> {
         tracing::error!(place, "a panic; the request is answered 500, please report this line");
     }));
     Ok(())
+}
+
+/// Lines, written some at a time: to wake the thread that writes for each would cost a login more than the line itself does.
+struct Gathered(BufWriter<Output>);
+
+impl Gathered {
+    fn new(output: Output) -> Self {
+        Self(BufWriter::new(output))
+    }
+}
+
+impl Write for Gathered {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write(line)
+    }
+
+    /// Asked for when no line waits any more.
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()?;
+        thread::sleep(GATHERING);
+        Ok(())
+    }
 }
 
 /// Of the log, its audit file and the traces what there is.
@@ -90,8 +120,8 @@ fn layers(log: &Log, mut writer: impl FnMut(Output) -> NonBlocking) -> Result<Ve
     // Whatever the level: the audit log says who became whom, not how the program fares.
     let audit = |level| Targets::new().with_targets([("wxgate::audit", level)]);
     let mut layers = Vec::new();
-    use std::io::IsTerminal as _;
-    let main = formatted(log.format, writer(Box::new(std::io::stderr())), std::io::stderr().is_terminal());
+    use io::IsTerminal as _;
+    let main = formatted(log.format, writer(Box::new(io::stderr())), io::stderr().is_terminal());
     if let Some(path) = &log.audit_file {
         let file = appending(path)
             .map_err(|error| format!("log.audit_file: {} can't be written: {error}", path.display()))?;
@@ -145,7 +175,7 @@ mod tests {
             for level in [Level::Warn, Level::Trace] {
                 let (format, audit_file) = (LogFormat::Json, audit_file.clone());
                 let log = Log { level, format, access: true, audit_file };
-                let layers = layers(&log, |_| tracing_appender::non_blocking(std::io::sink()).0).unwrap();
+                let layers = layers(&log, |_| tracing_appender::non_blocking(io::sink()).0).unwrap();
                 let all = tracing_subscriber::registry().with(layers);
                 let span = spans::request("GET", None);
                 assert!(all.register_callsite(span.metadata().unwrap()).is_never(), "{log:?}");

@@ -177,7 +177,13 @@ impl Silent {
 impl From<reqwest::Error> for Silent {
     /// In words of ours: reqwest's carry the URL, and in it the AppSecret and the code.
     fn from(error: reqwest::Error) -> Self {
-        if is_tls(&error) {
+        if error.is_timeout() {
+            // The client has no other timer than this.
+            Self::new(
+                "timeout",
+                "no connection to WeChat within wechat.connect_timeout: check the firewall and what stands between",
+            )
+        } else if is_tls(&error) {
             Self::new(
                 "tls",
                 "TLS with WeChat failed: check the clock, the CA certificates and what stands between",

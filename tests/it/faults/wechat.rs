@@ -171,7 +171,7 @@ async fn a_wechat_whose_tls_is_bad_is_later_and_the_log_says_that_it_is_the_tls(
     for (base_url, trick, said) in [
         (format!("https://127.0.0.1:{port}"), Trick::Good, "TLS with WeChat failed"),
         // No handshake comes.
-        (format!("https://127.0.0.1:{silent}"), Trick::Deaf, "did not answer within wechat.timeout"),
+        (format!("https://127.0.0.1:{silent}"), Trick::Deaf, "within wechat.connect_timeout"),
         ("https://wechat.invalid".to_owned(), Trick::Good, "WeChat"),
     ] {
         rogue.plays(trick);

@@ -130,7 +130,7 @@ def write(found):
         rows = [[name, f"{x['done']:,.0f}", f"{x['p50']:.0f}", f"{x['p99']:.0f}", f"{x['later']:,.0f}", f"{x['later_p99']:.0f}", f"{x['bad']}"]
                 for name, x in [("half of it", r["quiet"]), ("twice that, a minute", r["double"]), ("half again", r["after"])]]
         text += head("More than can be served, PostgreSQL, 80 ms at WeChat", "overload", "{rounds} rounds, of which the one with the median goodput; times count from when a request was due; the gateway and its database have one half of the cores, the phones and WeChat the other.") + [
-            f"It can do {r['capacity']:,.0f} logins a second. Offered twice that, it does {r['goodput']:.2f} of it (in the rounds {', '.join(f'{one:.2f}' for one in r['goodputs'])}), p99 {r['times']:.1f} times the quiet one's;",
+            f"It can do {r['capacity']:,.0f} logins a second. Offered twice that, it does {r['goodput']:.2f} of it (in the rounds {', '.join(f'{one:.2f}' for one in r.get('goodputs', [r['goodput']]))}), p99 {r['times']:.1f} times the quiet one's;",
             f"as before {r['recovered']} s after the end; memory {r['rss']:.0f} MiB at the most.", "",
             table(["offered", "done/s", "p50 ms", "p99 ms", "told later/s", "within, p99 ms", "neither"], rows), ""]
     if "memory" in found:

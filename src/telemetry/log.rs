@@ -4,7 +4,7 @@
 //! counted, and no request waits for them.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -25,6 +25,9 @@ const WAITING: usize = 16_384;
 
 /// So long the thread that writes lets lines come together: a person doesn't see it, and nothing waits for it.
 const GATHERING: Duration = Duration::from_millis(2);
+
+/// What is written to a pipe is in one piece up to this many bytes, <https://man7.org/linux/man-pages/man7/pipe.7.html>.
+const PIPE_BUF: usize = 4096;
 
 /// Those who write; dropped at the end, they write what waits.
 static WRITERS: Mutex<Vec<WorkerGuard>> = Mutex::new(Vec::new());
@@ -77,8 +80,9 @@ pub fn init(log: &Log) -> Result<(), String> {
 struct Gathered(BufWriter<Output>);
 
 impl Gathered {
+    /// Whole lines in each write, and no more than a pipe takes in one piece: who shares it never stands in the middle of a line.
     fn new(output: Output) -> Self {
-        Self(BufWriter::new(output))
+        Self(BufWriter::with_capacity(PIPE_BUF, output))
     }
 }
 
@@ -120,7 +124,6 @@ fn layers(log: &Log, mut writer: impl FnMut(Output) -> NonBlocking) -> Result<Ve
     // Whatever the level: the audit log says who became whom, not how the program fares.
     let audit = |level| Targets::new().with_targets([("wxgate::audit", level)]);
     let mut layers = Vec::new();
-    use io::IsTerminal as _;
     let main = formatted(log.format, writer(Box::new(io::stderr())), io::stderr().is_terminal());
     if let Some(path) = &log.audit_file {
         let file = appending(path)
@@ -164,9 +167,41 @@ pub(super) fn dropped() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use tracing::Subscriber as _;
 
     use super::*;
+
+    /// Each write as it came.
+    #[derive(Clone, Default)]
+    struct Writes(Arc<Mutex<Vec<Vec<u8>>>>);
+
+    impl Write for Writes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_are_written_some_at_a_time_each_whole_and_none_is_lost() {
+        let writes = Writes::default();
+        let mut gathered = Gathered::new(Box::new(writes.clone()));
+        let lines: Vec<String> = (0..100).map(|number| format!("{number:0300}\n")).collect();
+        for line in &lines {
+            gathered.write_all(line.as_bytes()).unwrap();
+        }
+        gathered.flush().unwrap();
+        let writes = writes.0.lock().unwrap();
+        assert_eq!(writes.concat(), lines.concat().as_bytes());
+        assert!(writes.iter().all(|write| write.len() <= PIPE_BUF && write.ends_with(b"\n")));
+        assert!(writes.len() < lines.len() / 10, "{} writes", writes.len());
+    }
 
     #[test]
     fn without_a_collector_nobody_wants_a_span_and_it_is_not_made() {
